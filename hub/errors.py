@@ -1,0 +1,211 @@
+"""Every error that the hub raises on purpose, and what each tells a client.
+
+    HubError
+    ├── SettingError              (start only) a setting is missing or wrong
+    ├── InvalidInput              400 invalid_input
+    │   └── UnsupportedMediaType  415 unsupported_media_type
+    ├── TooLarge                  413 too_large
+    ├── Unauthorized              401 unauthorized
+    │   └── TokenExpired          401 token_expired
+    ├── Forbidden                 403 forbidden
+    ├── NotFound                  404 not_found
+    │   └── UnknownCommand        404 unknown_command
+    ├── Conflict                  409 conflict
+    │   ├── InvalidTransition     409 invalid_transition
+    │   ├── VersionMismatch       409 version_mismatch
+    │   ├── PriceChanged          409 price_changed
+    │   ├── OutOfStock            409 out_of_stock
+    │   ├── ItemUnavailable       409 item_unavailable
+    │   ├── AlreadyPreparing      409 already_preparing
+    │   ├── IdCheckRequired       409 id_check_required
+    │   ├── AgeNotAttested        409 age_not_attested
+    │   ├── StayEnded             409 stay_ended
+    │   └── OperationInProgress   409 operation_in_progress  temporary
+    ├── OperationMismatch         422 operation_mismatch
+    ├── Unavailable               503 unavailable            temporary
+    └── Internal                  500 internal
+
+An error is data: `code` is stable and for programs, `message` is for people, `temporary` says that the very same
+request may succeed later, `details` carries what a client needs to go on (the field at fault, the current order, what
+is left in stock). A WebSocket reply and an HTTP problem document carry the same four.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypedDict
+
+
+class ErrorData(TypedDict):
+    """An error as it travels; `details` holds only what msgspec can encode."""
+
+    code: str
+    message: str
+    temporary: bool
+    details: dict[str, object]
+
+
+class HubError(Exception):
+    """Base of the tree. `field` names the input at fault, for example `lines[2].quantity`; it travels in `details`."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    temporary: ClassVar[bool] = False
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, message: str, /, *, field: str | None = None, **details: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: dict[str, object] = details if field is None else {"field": field, **details}
+
+    @property
+    def field(self) -> str | None:
+        """The input at fault, when one is known."""
+        value = self.details.get("field")
+        return value if isinstance(value, str) else None
+
+    def to_data(self) -> ErrorData:
+        """The error as a client reads it, in a reply frame or inside a problem document."""
+        return {"code": self.code, "message": self.message, "temporary": self.temporary, "details": self.details}
+
+
+class SettingError(HubError):
+    """A setting is missing or wrong: the hub does not start. `field` is the setting's name."""
+
+    code = "setting"
+    title = "Wrong setting"
+
+
+class InvalidInput(HubError):
+    """The request can never succeed as it stands."""
+
+    code = "invalid_input"
+    status = 400
+    title = "Invalid input"
+
+
+class UnsupportedMediaType(InvalidInput):
+    code = "unsupported_media_type"
+    status = 415
+    title = "Unsupported media type"
+
+
+class TooLarge(HubError):
+    code = "too_large"
+    status = 413
+    title = "Too large"
+
+
+class Unauthorized(HubError):
+    """No credential, or one that proves nothing. The message never says which part was wrong."""
+
+    code = "unauthorized"
+    status = 401
+    title = "Not signed in"
+
+
+class TokenExpired(Unauthorized):
+    """The token was good once: get a fresh one with the device's credential and try again."""
+
+    code = "token_expired"
+    title = "Token expired"
+
+
+class Forbidden(HubError):
+    code = "forbidden"
+    status = 403
+    title = "Not allowed"
+
+
+class NotFound(HubError):
+    """It does not exist, or it belongs to another tenant: both give the same answer."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class UnknownCommand(NotFound):
+    code = "unknown_command"
+    title = "Unknown command"
+
+
+class Conflict(HubError):
+    """The request is well formed but does not fit the present state; `details` carry that state."""
+
+    code = "conflict"
+    status = 409
+    title = "Conflict"
+
+
+class InvalidTransition(Conflict):
+    code = "invalid_transition"
+    title = "Not possible in this state"
+
+
+class VersionMismatch(Conflict):
+    code = "version_mismatch"
+    title = "Changed in the meantime"
+
+
+class PriceChanged(Conflict):
+    code = "price_changed"
+    title = "The price has changed"
+
+
+class OutOfStock(Conflict):
+    code = "out_of_stock"
+    title = "Not enough left"
+
+
+class ItemUnavailable(Conflict):
+    code = "item_unavailable"
+    title = "Not available now"
+
+
+class AlreadyPreparing(Conflict):
+    code = "already_preparing"
+    title = "Already being prepared"
+
+
+class IdCheckRequired(Conflict):
+    code = "id_check_required"
+    title = "The guest's ID must be checked"
+
+
+class AgeNotAttested(Conflict):
+    code = "age_not_attested"
+    title = "The guest's age must be confirmed"
+
+
+class StayEnded(Conflict):
+    code = "stay_ended"
+    title = "The stay has ended"
+
+
+class OperationInProgress(Conflict):
+    """The same operation id is being worked on at this moment: ask again with the same id."""
+
+    code = "operation_in_progress"
+    temporary = True
+    title = "Still in progress"
+
+
+class OperationMismatch(HubError):
+    """The operation id was already used for a different request."""
+
+    code = "operation_mismatch"
+    status = 422
+    title = "Operation id used before"
+
+
+class Unavailable(HubError):
+    """Something that the hub needs does not answer; nothing was changed, or it is safe to repeat."""
+
+    code = "unavailable"
+    status = 503
+    temporary = True
+    title = "Temporarily unavailable"
+
+
+class Internal(HubError):
+    """A bug. The client learns a reference for the log, and nothing of the inside."""
