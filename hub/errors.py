@@ -25,9 +25,9 @@
     ├── Unavailable               503 unavailable            temporary
     └── Internal                  500 internal
 
-An error is data: `code` is stable and for programs, `message` is for people, `temporary` says that the very same
-request may succeed later, `details` carries what a client needs to go on (the field at fault, the current order, what
-is left in stock). A WebSocket reply and an HTTP problem document carry the same four.
+An error is data: `code` is stable and for programs, `message` is for people, `temporary` says that the
+very same request may succeed later, `details` carries what a client needs to go on (the field at fault, the
+current order, what is left in stock). A WebSocket reply and an HTTP problem document carry the same four.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ErrorData(TypedDict):
 
 
 class HubError(Exception):
-    """Base of the tree. `field` names the input at fault, for example `lines[2].quantity`; it travels in `details`."""
+    """Base of the tree. `field` names the input at fault, as in `lines[2].quantity`; it joins `details`."""
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
@@ -65,7 +65,12 @@ class HubError(Exception):
 
     def to_data(self) -> ErrorData:
         """The error as a client reads it, in a reply frame or inside a problem document."""
-        return {"code": self.code, "message": self.message, "temporary": self.temporary, "details": self.details}
+        return {
+            "code": self.code,
+            "message": self.message,
+            "temporary": self.temporary,
+            "details": self.details,
+        }
 
 
 class SettingError(HubError):

@@ -1,0 +1,162 @@
+"""The settings: read once from the environment by `load`, frozen, and passed down.
+
+The name of a setting is `HUB_` and the name of its field in capitals. One that is missing, wrong or unknown
+stops the start with its name and what was expected. Secrets are never repeated, neither in an error nor in a
+`repr`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from hub.errors import SettingError
+
+# Read by the embedded servers of `hub demo` and the tests, not by the hub itself.
+EMBEDDED: Final = frozenset({"HUB_HOME", "HUB_PG_BINDIR", "HUB_REDIS_BIN"})
+# What each way of starting cannot do without.
+TO_SERVE: Final = frozenset({"HUB_DATABASE_URL", "HUB_TOKEN_KEYS"})
+TO_MIGRATE: Final = frozenset({"HUB_DATABASE_URL"})
+
+
+class TokenKey(Struct, frozen=True):
+    """One signing key. The algorithm belongs to the key and is never taken from a token."""
+
+    kid: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+    algorithm: Literal["HS256"]
+    secret: Annotated[bytes, Meta(min_length=32)]
+
+    def __repr__(self) -> str:
+        return f"TokenKey(kid={self.kid!r}, algorithm={self.algorithm!r})"
+
+
+Password = Annotated[str | None, Meta(description="a password")]
+Seconds = Annotated[float, Meta(gt=0, le=300, description="seconds, up to 300")]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All settings. Sizes in bytes, times in seconds unless the name says `ms`."""
+
+    # Server and database; each pool connects to it as its own role.
+    database_url: Annotated[
+        str, Meta(pattern=r"\Apostgres(ql)?://", description="postgresql://host:port/database")
+    ]
+    # A password per role; unset where the server trusts the connection (a local socket, a certificate).
+    api_password: Password = None
+    relay_password: Password = None
+    auth_password: Password = None
+    admin_password: Password = None
+    migrator_password: Password = None
+    # Connections of all workers together; the start fails when the server allows fewer.
+    db_connections: Annotated[int, Meta(ge=8, le=10_000, description="connections, 8 to 10000")] = 100
+
+    # Unset: nodes poll the heads, screens stay live but up to `heads_alone_seconds` later.
+    redis_url: Annotated[
+        Annotated[str, Meta(pattern=r"\A(rediss?|unix)://")] | None,
+        Meta(description="redis://, rediss:// or unix:// and an address"),
+    ] = None
+    # Prefix of every Redis channel and key: two hubs on one Redis must differ here, or they hear each other.
+    namespace: Annotated[str, Meta(pattern=r"\A[a-z0-9_-]{1,64}\Z", description="1-64 of a-z 0-9 _ -")] = (
+        "hub"
+    )
+
+    # The first signs, all verify: put a new key first, drop the old one after `token_seconds`.
+    token_keys: Annotated[
+        tuple[TokenKey, ...],
+        Meta(description="kid:HS256:base64secret, comma between keys, no kid twice, secrets of 32+ bytes"),
+    ] = ()
+    # Life of a device token: a stolen one is good for so long; each device asks for a new one as often.
+    token_seconds: Annotated[int, Meta(ge=60, le=86_400, description="seconds, 60 to 86400")] = 900
+
+    host: Annotated[str, Meta(min_length=1, description="an address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="a TCP port, 0 picks a free one")] = 8080
+    # Processes on one port. More than about one per core gains nothing.
+    workers: Annotated[int, Meta(ge=1, le=256, description="processes, 1 to 256")] = 1
+    # Longest HTTP body: an order of 50 lines with notes is under 40 KiB; the rest answers 413, unread.
+    body_bytes: Annotated[int, Meta(ge=1024, le=2**26, description="bytes, 1024 to 67108864")] = 65_536
+    # Longest WebSocket message from a client; a longer one closes the socket with 1009.
+    frame_bytes: Annotated[int, Meta(ge=1024, le=2**24, description="bytes, 1024 to 16777216")] = 65_536
+    # A socket that has not said hello by then is closed with 4502.
+    hello_seconds: Seconds = 5.0
+    # Heartbeat of a screen; it calls itself stale after two. Each costs one small frame per socket.
+    kitchen_position_seconds: Seconds = 2.0
+    tablet_position_seconds: Seconds = 20.0
+    # How often a node compares positions with the database: the longest time that a lost last message hides.
+    heads_seconds: Seconds = 2.0
+    # The same without a broker, where it is how events arrive at all.
+    heads_alone_seconds: Seconds = 0.25
+    # What may wait for one slow client; past either it is lagging and nothing more is queued.
+    outbound_bytes: Annotated[int, Meta(ge=4096, le=2**28, description="bytes, 4096 to 268435456")] = 262_144
+    outbound_frames: Annotated[int, Meta(ge=8, le=100_000, description="frames, 8 to 100000")] = 512
+    # A client lagging for longer is cut off with 4008.
+    lagging_seconds: Seconds = 10.0
+    # Events per query while catching up; more at once hold memory, fewer cost round trips.
+    replay_page: Annotated[int, Meta(ge=1, le=10_000, description="events, 1 to 10000")] = 500
+    # A client further behind gets a snapshot, which is then the cheaper answer.
+    replay_max_events: Annotated[int, Meta(ge=1, le=1_000_000, description="events, 1 to 1000000")] = 1000
+    # Protocol ping and how long its pong may take: a dead peer is gone after both, plus 5 s.
+    ping_seconds: Seconds = 25.0
+    pong_seconds: Seconds = 10.0
+    # Window in which a disconnected client comes back, at a random moment: wider is kinder to the hub.
+    retry_ms: Annotated[int, Meta(ge=100, le=600_000, description="milliseconds, 100 to 600000")] = 3000
+    # Time to say goodbye to all sockets at a stop; keep it below what the supervisor waits before it kills.
+    drain_seconds: Annotated[float, Meta(ge=0, le=600, description="seconds, 0 to 600")] = 25.0
+
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error")
+    ] = "info"
+    # One JSON object a line for machines, or columns for people.
+    log_format: Annotated[Literal["json", "human"], Meta(description="json or human")] = "json"
+
+    def __repr__(self) -> str:
+        return f"Settings(namespace={self.namespace!r}, host={self.host!r}, port={self.port})"
+
+
+_FIELDS: Final = {f"HUB_{field.name.upper()}": field for field in msgspec.structs.fields(Settings)}
+_UNREPEATABLE: Final = ("_PASSWORD", "_URL", "_KEYS")
+
+
+def load(environ: Mapping[str, str], required: frozenset[str] = TO_SERVE) -> Settings:
+    """Read the settings from environment variables; an empty one counts as not set.
+
+    Raises SettingError, its `field` the setting's name, when one is missing, wrong or unknown.
+    """
+    for name in sorted(environ):
+        if name.startswith("HUB_") and name not in _FIELDS and name not in EMBEDDED:
+            near = difflib.get_close_matches(name, _FIELDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`hub/settings.py` lists them."
+            raise SettingError(f"{name} is not a setting of the hub; {hint}", field=name)
+    values: dict[str, object] = {}
+    for name, field in _FIELDS.items():
+        text = environ.get(name, "").strip()
+        if text:
+            values[field.name] = _parse(name, text, field.type)
+        elif name in required:
+            raise SettingError(f"{name} is missing; expected {_expected(field.type)}.", field=name)
+    return msgspec.convert(values, Settings)
+
+
+def _parse(name: str, text: str, wanted: type) -> object:
+    source: object = text
+    if name == "HUB_TOKEN_KEYS":
+        names = TokenKey.__struct_fields__
+        source = [
+            dict(zip(names, map(str.strip, key.split(":", 2)), strict=False)) for key in text.split(",")
+        ]
+    try:
+        value: object = msgspec.convert(source, wanted, strict=False)
+    except msgspec.ValidationError:
+        value = None
+    if value is None or (isinstance(value, tuple) and len({key.kid for key in value}) < len(value)):
+        shown = "is wrong" if name.endswith(_UNREPEATABLE) else f"is {text!r}"
+        raise SettingError(f"{name} {shown}; expected {_expected(wanted)}.", field=name)
+    return value
+
+
+def _expected(wanted: type) -> str:
+    """The description that the setting's annotation gives, read from its JSON schema."""
+    return str(msgspec.json.schema(wanted)["description"])
