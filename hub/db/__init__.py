@@ -1,0 +1,1 @@
+"""PostgreSQL: one pool per role, the tenant-scoped transaction, named queries, migrations."""

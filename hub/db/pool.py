@@ -1,0 +1,148 @@
+"""One pool per role. A pool proves its role before it serves: a superuser, or a role with BYPASSRLS, would
+read across tenants without any error, so the hub refuses to start with one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import asyncpg
+
+from hub.errors import SettingError, Unavailable
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    from hub.settings import Settings
+
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+    Pooled: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+
+# More than the hub has queries; the default of 100 would evict, and evicting costs a round trip.
+_STATEMENT_CACHE: Final = 512
+# asyncpg reconnects after 50,000 queries by default: at 1,000 a second that is a cold cache every minute.
+_NEVER: Final = 10**9
+_IDLE_SECONDS: Final = 300.0
+
+_PROOF: Final = """
+SELECT current_user::text AS name, rolsuper AS superuser, rolbypassrls AS bypasses,
+       current_setting('max_connections')::int
+           - current_setting('superuser_reserved_connections')::int AS room
+FROM pg_roles WHERE rolname = current_user
+"""
+
+
+class Role(StrEnum):
+    """The roles that the hub connects as; what each may do stands in sql/prepare.sql and the migrations."""
+
+    API = "hub_api"
+    RELAY = "hub_relay"
+    AUTH = "hub_auth"
+    ADMIN = "hub_admin"
+    MIGRATOR = "hub_migrator"
+
+
+def password(settings: Settings, role: Role) -> str | None:
+    """The role's own credential, or None where the server trusts the connection."""
+    match role:
+        case Role.API:
+            return settings.api_password
+        case Role.RELAY:
+            return settings.relay_password
+        case Role.AUTH:
+            return settings.auth_password
+        case Role.ADMIN:
+            return settings.admin_password
+        case Role.MIGRATOR:
+            return settings.migrator_password
+
+
+async def connect(settings: Settings, role: Role) -> Connection:
+    """A connection of its own, outside any pool, proven to be `role`. For LISTEN, locks and migrations.
+
+    Raises SettingError when it is another role, and Unavailable when the server does not answer.
+    """
+    try:
+        connection: Connection = await asyncpg.connect(
+            settings.database_url, user=role.value, password=password(settings, role), timeout=10
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        raise Unavailable("the database does not answer") from error
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        raise _refused(role) from error
+    try:
+        await _prove(connection, role, 1)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def create_pool(settings: Settings, role: Role, size: int) -> Pool:
+    """A pool of at most `size` connections, proven to be `role`.
+
+    Nothing is reset between two uses: the hub keeps no session state, and a reset costs a round trip.
+    Raises SettingError for a wrong role or too small a server, Unavailable when the server does not answer.
+    """
+    try:
+        pool: Pool = await asyncpg.create_pool(
+            settings.database_url,
+            user=role.value,
+            password=password(settings, role),
+            min_size=1,
+            max_size=size,
+            max_queries=_NEVER,
+            max_inactive_connection_lifetime=_IDLE_SECONDS,
+            statement_cache_size=_STATEMENT_CACHE,
+            max_cached_statement_lifetime=0,
+            timeout=10,
+            reset=_keep,
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        raise Unavailable("the database does not answer") from error
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        raise _refused(role) from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise SettingError(
+            "HUB_DATABASE_URL names a database that does not exist; create it and run `hub migrate`.",
+            field="HUB_DATABASE_URL",
+        ) from error
+    try:
+        async with pool.acquire() as connection:
+            await _prove(connection, role, size)
+    except BaseException:
+        pool.terminate()
+        raise
+    return pool
+
+
+async def _keep(_: Connection) -> None:
+    """In place of asyncpg's reset query."""
+
+
+async def _prove(connection: Connection | Pooled, role: Role, size: int) -> None:
+    row = await connection.fetchrow(_PROOF)
+    if row is None or row["name"] != role.value or row["superuser"] or row["bypasses"]:
+        found = "nobody" if row is None else row["name"]
+        raise SettingError(
+            f"the connection for {role.value} is {found}"
+            f"{', a superuser' if row and row['superuser'] else ''}"
+            f"{', with BYPASSRLS' if row and row['bypasses'] else ''}; "
+            f"expected {role.value}, no superuser, without BYPASSRLS.",
+            field="HUB_DATABASE_URL",
+        )
+    if row["room"] < size:
+        raise SettingError(
+            f"the server allows {row['room']} connections, the pool of {role.value} alone wants {size}; "
+            "lower HUB_DB_CONNECTIONS or raise max_connections.",
+            field="HUB_DB_CONNECTIONS",
+        )
+
+
+def _refused(role: Role) -> SettingError:
+    name = f"HUB_{role.name}_PASSWORD"
+    return SettingError(
+        f"the server refuses {role.value}; run `hub migrate` once to make the roles, and set {name}.",
+        field=name,
+    )

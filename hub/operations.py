@@ -1,0 +1,141 @@
+"""Operations: what a client may ask for, the same over a WebSocket and over HTTP.
+
+One call decodes the arguments, checks who asks, and runs in one transaction of the tenant. An operation
+with an id is done once: its record commits together with the change, so that the same id again - after a
+lost reply, a lost connection, a restart - gets the stored answer and changes nothing. A refusal is not
+stored; it is judged afresh.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Raw, Struct
+
+from hub.db.ids import uuid7
+from hub.db.queries import load
+from hub.db.scope import Actor, Scope
+from hub.errors import Forbidden, InvalidInput, OperationInProgress, OperationMismatch, UnknownCommand
+
+if TYPE_CHECKING:
+    from hub.db.database import Database
+    from hub.security.principal import Principal
+
+_queries = load("operations")
+CLAIM: Final = _queries["claim"]
+STORED: Final = _queries["stored"]
+ANSWER: Final = _queries["answer"]
+
+T = TypeVar("T", bound=Struct)
+
+# Handlers take their own type of arguments; `Operation.args` is what makes the call type-safe at run time.
+Handler = Callable[[Scope, "Principal", Any], Awaitable[Struct]]
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One entry of the table. `actors` are the kinds of principals that may call it.
+
+    `writes=False` runs in a read-only transaction; `once=True` asks for an operation id and stores the answer.
+    """
+
+    name: str
+    args: type[Struct]
+    run: Handler
+    actors: frozenset[str]
+    writes: bool = True
+    once: bool = True
+
+
+class Operations:
+    """The table of all operations, and the one way to call them."""
+
+    def __init__(self, database: Database, table: Iterable[Operation]) -> None:
+        self._database = database
+        self._table = {operation.name: operation for operation in table}
+
+    async def call(self, name: str, principal: Principal, op_id: UUID | None, raw: bytes | Raw) -> Raw:
+        """Run operation `name` with JSON arguments `raw`; the encoded result.
+
+        Raises UnknownCommand, Forbidden, InvalidInput (naming the field), OperationMismatch when `op_id` was
+        used for something else, OperationInProgress while the same id is still being worked on, Unavailable,
+        and what the operation itself refuses.
+        """
+        operation = self._table.get(name)
+        if operation is None:
+            raise UnknownCommand(f"there is no command {name[:64]!r}", field="name")
+        if principal.kind not in operation.actors:
+            raise Forbidden(f"a {principal.kind} may not call {name}")
+        if operation.once and op_id is None:
+            raise InvalidInput(
+                "this command needs an operation id, a UUID kept until it is answered", field="op_id"
+            )
+        args = decode(raw, operation.args)
+        actor = Actor(user_id=principal.id, role=principal.kind, request_id=uuid7())
+        if not operation.writes:
+            async with self._database.read(principal.tenant_id, actor) as scope:
+                return Raw(msgspec.json.encode(await operation.run(scope, principal, args)))
+
+        async def work(scope: Scope) -> Raw:
+            if not operation.once or op_id is None:
+                return Raw(msgspec.json.encode(await operation.run(scope, principal, args)))
+            return await _once(scope, principal, operation, op_id, args)
+
+        # Without an id only what may be repeated by its nature is in the table (first writer wins).
+        return await self._database.transaction(principal.tenant_id, actor, work, idempotent=True)
+
+
+async def _once(scope: Scope, principal: Principal, operation: Operation, op_id: UUID, args: Struct) -> Raw:
+    request = hashlib.sha256(msgspec.json.encode([operation.name, args], order="deterministic")).digest()
+    key = (scope.tenant_id, principal.id, op_id)
+    try:
+        # Waits while another transaction holds the same id, at most for the lock timeout.
+        claimed = await scope.execute(CLAIM, *key, operation.name, request)
+    except asyncpg.LockNotAvailableError as error:
+        raise OperationInProgress("the same operation is still being worked on; ask again") from error
+    if not claimed:
+        stored = await scope.fetchrow(STORED, *key)
+        if stored is None or stored["request_hash"] != request:
+            raise OperationMismatch("this operation id was already used for another request", field="op_id")
+        return Raw(stored["answer"].encode())
+    answer = msgspec.json.encode(await operation.run(scope, principal, args))
+    await scope.execute(ANSWER, *key, answer.decode())
+    return Raw(answer)
+
+
+def decode(raw: bytes | Raw, wanted: type[T]) -> T:
+    """JSON text as `wanted`. Raises InvalidInput with the field at fault, as in `lines[2].quantity`."""
+    try:
+        value = msgspec.json.decode(raw, type=wanted)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput("not valid JSON text in UTF-8") from error
+    # PostgreSQL cannot store NUL in text. The look at the raw bytes keeps this off the common path.
+    if b"\\u0000" in bytes(raw) and (where := _find_nul(msgspec.to_builtins(value), "")) is not None:
+        raise InvalidInput("the text has a NUL character", field=where)
+    return value
+
+
+def invalid(error: msgspec.ValidationError) -> InvalidInput:
+    """msgspec's refusal as ours: "Expected `int`, got `str` - at `$.lines[0]`" becomes text and field."""
+    message, _, path = str(error).partition(" - at `$")
+    field = path.rstrip("`").lstrip(".")
+    return InvalidInput(message, field=field) if field else InvalidInput(message)
+
+
+def _find_nul(value: object, path: str) -> str | None:
+    match value:
+        case str():
+            return path if "\0" in value else None
+        case dict():
+            parts: Iterable[tuple[str, object]] = ((f"{path}.{key}".lstrip("."), value[key]) for key in value)
+        case list() | tuple():
+            parts = ((f"{path}[{index}]", element) for index, element in enumerate(value))
+        case _:
+            return None
+    return next((found for where, part in parts if (found := _find_nul(part, where)) is not None), None)

@@ -1,0 +1,11 @@
+DROP FUNCTION app.claim_code(bytea);
+DROP TABLE app.pairing_codes;
+DROP TABLE app.device_presence;
+DROP TABLE app.device_rooms;
+DROP TABLE app.stays;
+DROP TABLE app.staff;
+DROP TABLE app.tenants;
+DROP FUNCTION app.protect_tenant_table(regclass, text);
+DROP FUNCTION app.touch_updated_at();
+DROP FUNCTION app.iso(timestamptz);
+DROP FUNCTION app.tenant_id();

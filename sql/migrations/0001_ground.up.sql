@@ -1,0 +1,215 @@
+-- Tenants and who and what stands in their rooms: staff, stays, devices. With them the two locks that every
+-- tenant table carries: keys that begin with tenant_id, and row-level security that is enabled and forced.
+
+-- The tenant of this transaction. Raises when none is set: a query without a tenant is a bug, not an empty list.
+-- (After a transaction-local setting ends the value is '', not NULL.)
+CREATE FUNCTION app.tenant_id() RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    value text := current_setting('app.current_tenant_id', true);
+BEGIN
+    IF value IS NULL OR value = '' THEN
+        RAISE EXCEPTION 'no tenant is set for this transaction' USING ERRCODE = '42501';
+    END IF;
+    RETURN value::uuid;
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.tenant_id() TO hub_api;
+
+-- Moments as every document shows them: RFC 3339, UTC, milliseconds, whatever the session's time zone is.
+CREATE FUNCTION app.iso(moment timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+GRANT EXECUTE ON FUNCTION app.iso(timestamptz) TO hub_api, hub_admin, hub_log;
+
+CREATE FUNCTION app.touch_updated_at() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+
+-- Gives a tenant table its row-level security. Each policy names its role, never PUBLIC. Owner and migrator have
+-- policies of their own, because under FORCE a backfill would otherwise change 0 rows without an error.
+CREATE FUNCTION app.protect_tenant_table(target regclass, tenant_column text DEFAULT 'tenant_id') RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
+    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target);
+    EXECUTE format('CREATE POLICY tenant ON %s TO hub_api USING (%I = (SELECT app.tenant_id())) '
+                   'WITH CHECK (%2$I = (SELECT app.tenant_id()))', target, tenant_column);
+    EXECUTE format('CREATE POLICY owner ON %s TO hub_owner, hub_migrator USING (true) WITH CHECK (true)', target);
+    EXECUTE format('CREATE POLICY admin ON %s TO hub_admin USING (true) WITH CHECK (true)', target);
+END
+$$;
+
+CREATE TABLE app.tenants (
+    id uuid DEFAULT gen_random_uuid() CONSTRAINT tenants_pkey PRIMARY KEY,
+    name text NOT NULL CONSTRAINT tenants_name_length CHECK (length(name) BETWEEN 1 AND 200),
+    slug text NOT NULL CONSTRAINT tenants_slug_form CHECK (slug ~ '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$'),
+    domain text CONSTRAINT tenants_domain_form CHECK (domain ~ '^[a-z0-9.-]{3,253}$'),
+    plan_type text NOT NULL DEFAULT 'basic'
+        CONSTRAINT tenants_plan_type_known CHECK (plan_type IN ('basic', 'standard', 'premium')),
+    plan_features jsonb NOT NULL DEFAULT '{}',
+    billing_cycle text NOT NULL DEFAULT 'monthly'
+        CONSTRAINT tenants_billing_cycle_known CHECK (billing_cycle IN ('monthly', 'yearly')),
+    room_limit integer NOT NULL DEFAULT 50 CONSTRAINT tenants_room_limit_positive CHECK (room_limit > 0),
+    user_limit integer NOT NULL DEFAULT 5 CONSTRAINT tenants_user_limit_positive CHECK (user_limit > 0),
+    storage_limit bigint NOT NULL DEFAULT 1073741824 CONSTRAINT tenants_storage_limit_positive CHECK (storage_limit > 0),
+    address text,
+    contract_start date,
+    contract_end date,
+    status text NOT NULL DEFAULT 'active'
+        CONSTRAINT tenants_status_known CHECK (status IN ('active', 'suspended', 'ended')),
+    time_zone text NOT NULL DEFAULT 'Asia/Tokyo'
+        -- an unknown zone raises here instead of at the first order
+        CONSTRAINT tenants_time_zone_known CHECK (timezone(time_zone, timestamptz '2000-01-01 00:00Z') IS NOT NULL),
+    locale text NOT NULL DEFAULT 'ja' CONSTRAINT tenants_locale_known CHECK (locale IN ('ja', 'en')),
+    prices_include_tax boolean NOT NULL DEFAULT true,
+    tax_rounding text NOT NULL DEFAULT 'floor'
+        CONSTRAINT tenants_tax_rounding_known CHECK (tax_rounding IN ('floor', 'round', 'ceil')),
+    business_day_cutover time NOT NULL DEFAULT '05:00',
+    settings jsonb NOT NULL DEFAULT '{}' CONSTRAINT tenants_settings_object CHECK (jsonb_typeof(settings) = 'object')
+        CONSTRAINT tenants_settings_recall_minutes CHECK ((settings ->> 'recall_minutes')::integer BETWEEN 1 AND 1440)
+        CONSTRAINT tenants_settings_undo_seconds CHECK ((settings ->> 'undo_seconds')::integer BETWEEN 1 AND 60),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT tenants_slug_key UNIQUE (slug),
+    CONSTRAINT tenants_domain_key UNIQUE (domain),
+    CONSTRAINT tenants_contract_order CHECK (contract_end IS NULL OR contract_start IS NULL OR contract_end >= contract_start)
+);
+SELECT app.protect_tenant_table('app.tenants', 'id');
+GRANT SELECT ON app.tenants TO hub_api, hub_log;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.tenants TO hub_admin;
+CREATE POLICY log ON app.tenants FOR SELECT TO hub_log USING (true);
+CREATE TRIGGER touch BEFORE UPDATE ON app.tenants FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- E-mail addresses are stored encrypted; a blind index (a keyed hash) makes them unique and findable in a tenant.
+CREATE TABLE app.staff (
+    tenant_id uuid NOT NULL CONSTRAINT staff_tenant_fkey REFERENCES app.tenants (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    email_index bytea NOT NULL CONSTRAINT staff_email_index_length CHECK (octet_length(email_index) BETWEEN 16 AND 32),
+    email_encrypted text NOT NULL,
+    password_hash text NOT NULL,
+    name text NOT NULL CONSTRAINT staff_name_length CHECK (length(name) BETWEEN 1 AND 200),
+    role text NOT NULL
+        CONSTRAINT staff_role_known CHECK (role IN ('front', 'kitchen', 'runner', 'menu_editor', 'manager')),
+    permissions text[] NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    email_verified boolean NOT NULL DEFAULT false,
+    last_login_at timestamptz,
+    failed_login_attempts integer NOT NULL DEFAULT 0
+        CONSTRAINT staff_failed_login_attempts_not_negative CHECK (failed_login_attempts >= 0),
+    locked_until timestamptz,
+    password_changed_at timestamptz,
+    profile jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    deleted_at timestamptz,
+    CONSTRAINT staff_pkey PRIMARY KEY (tenant_id, id)
+);
+CREATE UNIQUE INDEX staff_email_key ON app.staff (tenant_id, email_index) WHERE deleted_at IS NULL;
+SELECT app.protect_tenant_table('app.staff');
+GRANT SELECT, INSERT, UPDATE ON app.staff TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.staff FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- A stay is one party in one room. Orders belong to the stay, so that the next guest never sees the last one's.
+CREATE TABLE app.stays (
+    tenant_id uuid NOT NULL CONSTRAINT stays_tenant_fkey REFERENCES app.tenants (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    room_number text NOT NULL CONSTRAINT stays_room_number_length CHECK (length(room_number) BETWEEN 1 AND 20),
+    started_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT stays_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT stays_times_in_order CHECK (ended_at >= started_at)
+);
+CREATE UNIQUE INDEX stays_one_open_per_room ON app.stays (tenant_id, room_number) WHERE ended_at IS NULL;
+SELECT app.protect_tenant_table('app.stays');
+GRANT SELECT, INSERT, UPDATE ON app.stays TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.stays TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.stays FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+CREATE TABLE app.device_rooms (
+    tenant_id uuid NOT NULL CONSTRAINT device_rooms_tenant_fkey REFERENCES app.tenants (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    device_name text NOT NULL CONSTRAINT device_rooms_device_name_length CHECK (length(device_name) BETWEEN 1 AND 200),
+    device_type text NOT NULL
+        CONSTRAINT device_rooms_device_type_known CHECK (device_type IN ('tablet', 'kitchen_screen')),
+    mac_address macaddr,
+    ip_address inet,
+    room_number text,
+    room_type text,
+    floor text,
+    building text,
+    stations text[] NOT NULL DEFAULT '{}',
+    status text NOT NULL DEFAULT 'pending'
+        CONSTRAINT device_rooms_status_known CHECK (status IN ('pending', 'active', 'suspended', 'lost', 'retired')),
+    settings jsonb NOT NULL DEFAULT '{}',
+    metadata jsonb NOT NULL DEFAULT '{}',
+    credential_hash bytea CONSTRAINT device_rooms_credential_hash_sha256 CHECK (octet_length(credential_hash) = 32),
+    desired jsonb NOT NULL DEFAULT '{}',
+    reported jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    deleted_at timestamptz,
+    CONSTRAINT device_rooms_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT device_rooms_tablet_has_room CHECK (device_type <> 'tablet' OR status <> 'active' OR room_number IS NOT NULL)
+);
+CREATE UNIQUE INDEX device_rooms_one_tablet_per_room ON app.device_rooms (tenant_id, room_number)
+    WHERE device_type = 'tablet' AND status = 'active' AND deleted_at IS NULL;
+SELECT app.protect_tenant_table('app.device_rooms');
+GRANT SELECT, INSERT, UPDATE ON app.device_rooms TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_rooms TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.device_rooms FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Written in batches by each node. The generation counts a device's sessions, so that a late disconnect of an old
+-- session cannot mark the new one offline.
+CREATE TABLE app.device_presence (
+    tenant_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    online boolean NOT NULL,
+    session_generation bigint NOT NULL
+        CONSTRAINT device_presence_generation_positive CHECK (session_generation > 0),
+    last_seen_at timestamptz NOT NULL,
+    vitals jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT device_presence_pkey PRIMARY KEY (tenant_id, device_id),
+    CONSTRAINT device_presence_device_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES app.device_rooms (tenant_id, id)
+) WITH (fillfactor = 70);
+SELECT app.protect_tenant_table('app.device_presence');
+GRANT SELECT, INSERT, UPDATE ON app.device_presence TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_presence TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.device_presence FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Single-use codes that a page exchanges for its device's credential. Only the hash is stored.
+CREATE TABLE app.pairing_codes (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    device_id uuid NOT NULL,
+    code_hash bytea NOT NULL CONSTRAINT pairing_codes_code_hash_sha256 CHECK (octet_length(code_hash) = 32),
+    expires_at timestamptz NOT NULL,
+    used_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pairing_codes_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT pairing_codes_device_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES app.device_rooms (tenant_id, id)
+);
+CREATE INDEX pairing_codes_unused ON app.pairing_codes (code_hash) WHERE used_at IS NULL;
+SELECT app.protect_tenant_table('app.pairing_codes');
+GRANT SELECT, INSERT, UPDATE ON app.pairing_codes TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.pairing_codes TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.pairing_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- The one look-up that runs before a tenant is known: it uses the code up and says whose it was.
+CREATE FUNCTION app.claim_code(presented bytea, OUT tenant_id uuid, OUT device_id uuid)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE app.pairing_codes AS code SET used_at = now()
+    WHERE code.code_hash = presented AND code.used_at IS NULL AND code.expires_at > now()
+    RETURNING code.tenant_id, code.device_id
+$$;
+GRANT EXECUTE ON FUNCTION app.claim_code(bytea) TO hub_auth;

@@ -1,0 +1,7 @@
+DROP VIEW app.order_documents;
+DROP TABLE app.idempotency;
+DROP TABLE app.order_counters;
+DROP TABLE app.order_items;
+DROP TABLE app.orders;
+DROP FUNCTION app.raise_order_version();
+DROP FUNCTION app.stamp_order();

@@ -1,0 +1,242 @@
+-- Orders, their items, and what makes placing them safe: the answers of operations, and the counters of numbers.
+
+CREATE TABLE app.orders (
+    tenant_id uuid NOT NULL CONSTRAINT orders_tenant_fkey REFERENCES app.tenants (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    business_date date NOT NULL,
+    order_number integer NOT NULL CONSTRAINT orders_order_number_positive CHECK (order_number > 0),
+    stay_id uuid NOT NULL,
+    room_number text NOT NULL CONSTRAINT orders_room_number_length CHECK (length(room_number) BETWEEN 1 AND 20),
+    status text NOT NULL DEFAULT 'received' CONSTRAINT orders_status_known
+        CHECK (status IN ('received', 'cooking', 'ready', 'delivering', 'delivered', 'cancelled')),
+    -- kept by a trigger: 0 is an order whose items are not there yet, 1 a placed one
+    version integer NOT NULL DEFAULT 0 CONSTRAINT orders_version_not_negative CHECK (version >= 0),
+    subtotal_amount integer NOT NULL CONSTRAINT orders_subtotal_amount_not_negative CHECK (subtotal_amount >= 0),
+    tax_amount integer NOT NULL CONSTRAINT orders_tax_amount_not_negative CHECK (tax_amount >= 0),
+    service_amount integer NOT NULL DEFAULT 0 CONSTRAINT orders_service_amount_not_negative CHECK (service_amount >= 0),
+    total_amount integer NOT NULL,
+    prices_include_tax boolean NOT NULL,
+    delivery_type text NOT NULL DEFAULT 'room_service'
+        CONSTRAINT orders_delivery_type_known CHECK (delivery_type IN ('room_service', 'fridge', 'takeaway')),
+    delivery_address text,
+    estimated_delivery_at timestamptz,
+    special_requests text CONSTRAINT orders_special_requests_length CHECK (length(special_requests) <= 500),
+    -- the receipt chain: stored (placed), shown on a screen, accepted by a human
+    placed_at timestamptz NOT NULL DEFAULT now(),
+    shown_at timestamptz,
+    accepted_at timestamptz,
+    ready_at timestamptz,
+    finished_at timestamptz,
+    fire_at timestamptz,
+    recall_count integer NOT NULL DEFAULT 0 CONSTRAINT orders_recall_count_not_negative CHECK (recall_count >= 0),
+    cancelled_at timestamptz,
+    cancel_reason text CONSTRAINT orders_cancel_reason_length CHECK (length(cancel_reason) <= 200),
+    cancel_acked_at timestamptz,
+    -- who bumped last and what stood before, for the undo of a bump
+    last_bump jsonb,
+    op_id uuid,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT orders_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT orders_stay_fkey FOREIGN KEY (tenant_id, stay_id) REFERENCES app.stays (tenant_id, id),
+    CONSTRAINT orders_number_key UNIQUE (tenant_id, business_date, order_number),
+    CONSTRAINT orders_amounts_add_up
+        CHECK (total_amount = subtotal_amount + service_amount + CASE WHEN prices_include_tax THEN 0 ELSE tax_amount END),
+    CONSTRAINT orders_finished_when_final CHECK ((status IN ('delivered', 'cancelled')) = (finished_at IS NOT NULL))
+) WITH (fillfactor = 85);
+CREATE INDEX orders_active ON app.orders (tenant_id, created_at, id)
+    WHERE status IN ('received', 'cooking', 'ready', 'delivering');
+CREATE INDEX orders_unacknowledged ON app.orders (tenant_id, created_at, id)
+    WHERE status = 'cancelled' AND cancel_acked_at IS NULL;
+CREATE INDEX orders_finished ON app.orders (tenant_id, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX orders_keyset ON app.orders (tenant_id, created_at DESC, id DESC);
+CREATE INDEX orders_room ON app.orders (tenant_id, room_number, created_at DESC);
+CREATE INDEX orders_stay ON app.orders (tenant_id, stay_id, created_at DESC, id DESC);
+SELECT app.protect_tenant_table('app.orders');
+GRANT SELECT, INSERT, UPDATE ON app.orders TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.orders TO hub_admin;
+GRANT SELECT, UPDATE ON app.orders TO hub_log;
+CREATE POLICY log ON app.orders TO hub_log USING (true) WITH CHECK (true);
+
+CREATE TABLE app.order_items (
+    tenant_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    line integer NOT NULL CONSTRAINT order_items_line_positive CHECK (line > 0),
+    menu_item_id uuid NOT NULL,
+    -- snapshots: what was sold, whatever the menu says later
+    name_ja text NOT NULL,
+    name_en text NOT NULL,
+    description_ja text,
+    description_en text,
+    options jsonb NOT NULL DEFAULT '[]',
+    allergens text[],
+    tax_class text NOT NULL,
+    tax_rate_bp integer NOT NULL CONSTRAINT order_items_tax_rate_bp_range CHECK (tax_rate_bp BETWEEN 0 AND 10000),
+    unit_price integer NOT NULL CONSTRAINT order_items_unit_price_not_negative CHECK (unit_price >= 0),
+    quantity integer NOT NULL CONSTRAINT order_items_quantity_range CHECK (quantity BETWEEN 1 AND 99),
+    total_price integer NOT NULL,
+    status text NOT NULL DEFAULT 'pending'
+        CONSTRAINT order_items_status_known CHECK (status IN ('pending', 'cooking', 'ready', 'cancelled')),
+    note text CONSTRAINT order_items_note_length CHECK (length(note) <= 200),
+    station text NOT NULL,
+    preparation_minutes integer NOT NULL,
+    age_restricted boolean NOT NULL DEFAULT false,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT order_items_pkey PRIMARY KEY (tenant_id, order_id, line),
+    CONSTRAINT order_items_order_fkey FOREIGN KEY (tenant_id, order_id)
+        REFERENCES app.orders (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT order_items_menu_item_fkey FOREIGN KEY (tenant_id, menu_item_id)
+        REFERENCES app.menu_items (tenant_id, id),
+    CONSTRAINT order_items_total_adds_up CHECK (total_price = unit_price * quantity)
+) WITH (fillfactor = 85);
+SELECT app.protect_tenant_table('app.order_items');
+GRANT SELECT, INSERT, UPDATE ON app.order_items TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.order_items TO hub_admin;
+GRANT SELECT ON app.order_items TO hub_log;
+CREATE POLICY log ON app.order_items FOR SELECT TO hub_log USING (true);
+CREATE TRIGGER touch BEFORE UPDATE ON app.order_items FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Human numbers start at 1 on each business day. The row is taken after stock and before the log's head.
+CREATE TABLE app.order_counters (
+    tenant_id uuid NOT NULL CONSTRAINT order_counters_tenant_fkey REFERENCES app.tenants (id),
+    business_date date NOT NULL,
+    last_number integer NOT NULL CONSTRAINT order_counters_last_number_positive CHECK (last_number > 0),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT order_counters_pkey PRIMARY KEY (tenant_id, business_date)
+) WITH (fillfactor = 50);
+SELECT app.protect_tenant_table('app.order_counters');
+GRANT SELECT, INSERT, UPDATE ON app.order_counters TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.order_counters TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.order_counters FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- The answer of each committed operation, so that the same operation id twice is one change and one answer.
+CREATE TABLE app.idempotency (
+    tenant_id uuid NOT NULL CONSTRAINT idempotency_tenant_fkey REFERENCES app.tenants (id),
+    principal_id uuid NOT NULL,
+    op_id uuid NOT NULL,
+    operation text NOT NULL,
+    request_hash bytea NOT NULL CONSTRAINT idempotency_request_hash_sha256 CHECK (octet_length(request_hash) = 32),
+    -- set in the same transaction; text, so that the same bytes are answered again
+    answer text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT idempotency_pkey PRIMARY KEY (tenant_id, principal_id, op_id)
+) WITH (fillfactor = 70);
+CREATE INDEX idempotency_age ON app.idempotency (tenant_id, created_at);
+SELECT app.protect_tenant_table('app.idempotency');
+GRANT SELECT, INSERT, UPDATE ON app.idempotency TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.idempotency TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.idempotency FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Keeps what no writer may forget: the version rises with every change, and a status that ends an order
+-- carries its time, also when psql or another system writes.
+CREATE FUNCTION app.stamp_order() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        NEW.version := 0;
+    ELSIF NEW IS DISTINCT FROM OLD THEN
+        NEW.version := OLD.version + 1;
+        NEW.updated_at := now();
+    END IF;
+    IF NEW.status IN ('delivered', 'cancelled') THEN
+        NEW.finished_at := coalesce(NEW.finished_at, now());
+    ELSE
+        NEW.finished_at := NULL;
+    END IF;
+    IF NEW.status = 'cancelled' THEN
+        NEW.cancelled_at := coalesce(NEW.cancelled_at, NEW.finished_at);
+    END IF;
+    IF NEW.status IN ('ready', 'delivering', 'delivered') THEN
+        NEW.ready_at := coalesce(NEW.ready_at, now());
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON app.orders FOR EACH ROW EXECUTE FUNCTION app.stamp_order();
+
+-- A change of items is a change of their order. Orders are locked in id order, so that two writers of several
+-- orders do not deadlock. Owned by hub_log: it must work for a writer who has set no tenant.
+CREATE FUNCTION app.raise_order_version() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM app.orders AS o
+    WHERE (o.tenant_id, o.id) IN (SELECT changed.tenant_id, changed.order_id FROM changed)
+    ORDER BY o.tenant_id, o.id FOR NO KEY UPDATE;
+    UPDATE app.orders AS o SET version = o.version + 1
+    WHERE (o.tenant_id, o.id) IN (SELECT changed.tenant_id, changed.order_id FROM changed);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER raise_version_insert AFTER INSERT ON app.order_items REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION app.raise_order_version();
+CREATE TRIGGER raise_version_update AFTER UPDATE ON app.order_items REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION app.raise_order_version();
+CREATE TRIGGER raise_version_delete AFTER DELETE ON app.order_items REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION app.raise_order_version();
+
+-- An order as its guest and the kitchen may see it: no personal data, nothing that only staff may read.
+CREATE VIEW app.order_documents WITH (security_invoker = true) AS
+SELECT
+    o.tenant_id,
+    o.id,
+    o.stay_id,
+    o.status,
+    o.created_at,
+    o.finished_at,
+    o.cancel_acked_at,
+    jsonb_build_object(
+        'id', o.id,
+        'order_number', o.order_number,
+        'business_date', to_char(o.business_date, 'YYYY-MM-DD'),
+        'stay_id', o.stay_id,
+        'room_number', o.room_number,
+        'status', o.status,
+        'version', o.version,
+        'subtotal_amount', o.subtotal_amount,
+        'tax_amount', o.tax_amount,
+        'service_amount', o.service_amount,
+        'total_amount', o.total_amount,
+        'prices_include_tax', o.prices_include_tax,
+        'special_requests', o.special_requests,
+        'placed_at', app.iso(o.placed_at),
+        'shown_at', app.iso(o.shown_at),
+        'accepted_at', app.iso(o.accepted_at),
+        'ready_at', app.iso(o.ready_at),
+        'finished_at', app.iso(o.finished_at),
+        'cancelled_at', app.iso(o.cancelled_at),
+        'cancel_reason', o.cancel_reason,
+        'cancel_acked_at', app.iso(o.cancel_acked_at),
+        'recall_count', o.recall_count,
+        'items', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object(
+                'line', i.line,
+                'menu_item_id', i.menu_item_id,
+                'name_ja', i.name_ja,
+                'name_en', i.name_en,
+                'quantity', i.quantity,
+                'unit_price', i.unit_price,
+                'total_price', i.total_price,
+                'tax_rate_bp', i.tax_rate_bp,
+                'status', i.status,
+                'note', i.note,
+                'station', i.station,
+                'allergens', i.allergens,
+                'preparation_minutes', i.preparation_minutes,
+                'age_restricted', i.age_restricted
+            ) ORDER BY i.line), '[]')
+            FROM app.order_items AS i
+            WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id
+        )
+    ) AS document
+FROM app.orders AS o;
+GRANT SELECT ON app.order_documents TO hub_api, hub_admin, hub_log;
+
+-- hub_log needs CREATE for the moment in which it is handed the function.
+GRANT CREATE ON SCHEMA app TO hub_log;
+ALTER FUNCTION app.raise_order_version() OWNER TO hub_log;
+REVOKE CREATE ON SCHEMA app FROM hub_log;

@@ -1,0 +1,286 @@
+-- The log: every change that a screen must show is appended in the transaction of the change itself.
+--
+-- seq is gapless and in commit order because it is taken from the tenant's head row by a deferred trigger: the head
+-- is the last lock of the transaction and lives only for the commit; a rollback takes its number back. A sequence
+-- or a timestamp would not do: they are taken before the commit, and a reader with a cursor skips late commits.
+
+CREATE TABLE app.tenant_heads (
+    tenant_id uuid NOT NULL CONSTRAINT tenant_heads_tenant_fkey REFERENCES app.tenants (id),
+    -- a new epoch says: the past may have changed (restore, failover that lost commits), start from a snapshot
+    epoch uuid NOT NULL DEFAULT gen_random_uuid(),
+    seq bigint NOT NULL DEFAULT 0 CONSTRAINT tenant_heads_seq_not_negative CHECK (seq >= 0),
+    -- events up to and including the floor have been pruned
+    floor bigint NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT tenant_heads_pkey PRIMARY KEY (tenant_id),
+    CONSTRAINT tenant_heads_floor_range CHECK (floor BETWEEN 0 AND seq)
+) WITH (fillfactor = 50);
+SELECT app.protect_tenant_table('app.tenant_heads');
+GRANT SELECT ON app.tenant_heads TO hub_api, hub_admin, hub_relay;
+GRANT SELECT, INSERT, UPDATE ON app.tenant_heads TO hub_log;
+CREATE POLICY log ON app.tenant_heads TO hub_log USING (true) WITH CHECK (true);
+CREATE POLICY relay ON app.tenant_heads FOR SELECT TO hub_relay USING (true);
+
+CREATE TABLE app.events (
+    tenant_id uuid NOT NULL CONSTRAINT events_tenant_fkey REFERENCES app.tenants (id),
+    seq bigint NOT NULL CONSTRAINT events_seq_positive CHECK (seq > 0),
+    kind text NOT NULL CONSTRAINT events_kind_form CHECK (kind ~ '^[a-z_]+(?:[.][a-z_]+)?$'),
+    subject uuid NOT NULL,
+    version integer NOT NULL DEFAULT 0,
+    -- who may see it: a session receives an event when it holds one of its topics
+    topics text[] NOT NULL CONSTRAINT events_topics_not_empty CHECK (cardinality(topics) > 0),
+    payload jsonb NOT NULL,
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT events_pkey PRIMARY KEY (tenant_id, seq)
+);
+CREATE INDEX events_xid ON app.events (xid);
+SELECT app.protect_tenant_table('app.events');
+GRANT SELECT ON app.events TO hub_api, hub_admin, hub_relay;
+GRANT SELECT, INSERT, DELETE ON app.events TO hub_log;
+CREATE POLICY log ON app.events TO hub_log USING (true) WITH CHECK (true);
+CREATE POLICY relay ON app.events FOR SELECT TO hub_relay USING (true);
+
+-- One row. NOTIFY takes a lock of the whole cluster through the commit's flush, so a writer rings only while the
+-- relay has armed the bell, which it does when events are few. Nothing is lost without the bell: the relay polls.
+CREATE TABLE app.relay_bell (
+    id boolean NOT NULL DEFAULT true CONSTRAINT relay_bell_pkey PRIMARY KEY,
+    armed boolean NOT NULL,
+    CONSTRAINT relay_bell_one_row CHECK (id)
+) WITH (fillfactor = 50);
+INSERT INTO app.relay_bell (armed) VALUES (true);
+GRANT SELECT ON app.relay_bell TO hub_log;
+GRANT SELECT, UPDATE (armed) ON app.relay_bell TO hub_relay;
+
+-- One row: the server and timeline under which the log was written. A relay that finds another one gives every
+-- tenant a new epoch, because commits may be missing.
+CREATE TABLE app.log_origin (
+    id boolean NOT NULL DEFAULT true CONSTRAINT log_origin_pkey PRIMARY KEY,
+    system_identifier bigint NOT NULL,
+    timeline integer NOT NULL,
+    CONSTRAINT log_origin_one_row CHECK (id)
+);
+GRANT SELECT, INSERT, UPDATE ON app.log_origin TO hub_log;
+GRANT SELECT ON app.log_origin TO hub_relay;
+
+CREATE FUNCTION app.create_head() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO app.tenant_heads (tenant_id) VALUES (NEW.id);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER create_head AFTER INSERT ON app.tenants FOR EACH ROW EXECUTE FUNCTION app.create_head();
+INSERT INTO app.tenant_heads (tenant_id) SELECT id FROM app.tenants;
+
+-- Takes the head of a tenant for the rest of the transaction. STRICT: a missing head is an error, not silence.
+CREATE FUNCTION app.take_head(tenant uuid) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    taken bigint;
+BEGIN
+    UPDATE app.tenant_heads SET seq = seq + 1, updated_at = now() WHERE tenant_id = tenant RETURNING seq INTO STRICT taken;
+    RETURN taken;
+END
+$$;
+
+-- Rings for the relay. Called last, when the event stands.
+CREATE FUNCTION app.ring_bell() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF (SELECT armed FROM app.relay_bell) THEN
+        PERFORM pg_notify('hub_bell', '');
+    END IF;
+END
+$$;
+
+-- The functions below read the tenant from the row, never from a setting: psql and hub_admin set none.
+-- They take the head first and read the document in a statement after it: read before, two transactions that
+-- bump two items of one order at once would leave a stale last event.
+
+CREATE FUNCTION app.log_order() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    now_version integer;
+    now_stay uuid;
+    seq bigint;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF OLD.version > 0 AND NOT EXISTS (
+            SELECT FROM app.orders AS o WHERE o.tenant_id = OLD.tenant_id AND o.id = OLD.id
+        ) THEN
+            seq := app.take_head(OLD.tenant_id);
+            INSERT INTO app.events (tenant_id, seq, kind, subject, version, topics, payload)
+            VALUES (OLD.tenant_id, seq, 'order.removed', OLD.id, OLD.version,
+                    ARRAY['kitchen', 'stay:' || OLD.stay_id], jsonb_build_object('id', OLD.id));
+            PERFORM app.ring_bell();
+        END IF;
+        RETURN NULL;
+    END IF;
+    -- This transaction holds the order's row, so its version stands still.
+    SELECT o.version, o.stay_id INTO now_version, now_stay
+    FROM app.orders AS o WHERE o.tenant_id = NEW.tenant_id AND o.id = NEW.id;
+    IF now_version IS NULL OR now_version = 0 THEN
+        RETURN NULL;
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM app.events AS e
+        WHERE e.xid = pg_current_xact_id() AND e.tenant_id = NEW.tenant_id
+            AND e.subject = NEW.id AND e.version = now_version AND e.kind = 'order'
+    ) THEN
+        seq := app.take_head(NEW.tenant_id);
+        INSERT INTO app.events (tenant_id, seq, kind, subject, version, topics, payload)
+        SELECT d.tenant_id, seq, 'order', d.id, now_version, ARRAY['kitchen', 'stay:' || d.stay_id], d.document
+        FROM app.order_documents AS d WHERE d.tenant_id = NEW.tenant_id AND d.id = NEW.id;
+        PERFORM app.ring_bell();
+    END IF;
+    -- Those who could see it before and cannot any more are told to drop it.
+    IF TG_OP = 'UPDATE' AND OLD.stay_id <> now_stay THEN
+        seq := app.take_head(NEW.tenant_id);
+        INSERT INTO app.events (tenant_id, seq, kind, subject, version, topics, payload)
+        VALUES (NEW.tenant_id, seq, 'order.removed', NEW.id, now_version,
+                ARRAY['stay:' || OLD.stay_id], jsonb_build_object('id', NEW.id));
+        PERFORM app.ring_bell();
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log AFTER INSERT OR UPDATE OR DELETE ON app.orders
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION app.log_order();
+
+-- A menu event fires only when what a guest sees has changed: one portion less of twenty is no news.
+CREATE FUNCTION app.log_menu_item() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item_id uuid := coalesce(NEW.id, OLD.id);
+    item_tenant uuid := coalesce(NEW.tenant_id, OLD.tenant_id);
+    is_visible boolean;
+    item_document jsonb;
+    logged jsonb;
+    seq bigint;
+BEGIN
+    SELECT d.visible, d.document INTO is_visible, item_document
+    FROM app.menu_documents AS d WHERE d.tenant_id = item_tenant AND d.id = item_id;
+    IF is_visible IS NOT TRUE THEN
+        item_document := jsonb_build_object('id', item_id);
+    END IF;
+    SELECT e.payload INTO logged FROM app.events AS e
+    WHERE e.xid = pg_current_xact_id() AND e.tenant_id = item_tenant AND e.subject = item_id
+    ORDER BY e.seq DESC LIMIT 1;
+    IF logged = item_document THEN
+        RETURN NULL;
+    END IF;
+    seq := app.take_head(item_tenant);
+    INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
+    VALUES (item_tenant, seq, CASE WHEN is_visible THEN 'menu_item' ELSE 'menu_item.removed' END,
+            item_id, ARRAY['menu'], item_document);
+    PERFORM app.ring_bell();
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_change AFTER INSERT OR DELETE ON app.menu_items
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION app.log_menu_item();
+CREATE CONSTRAINT TRIGGER log_update AFTER UPDATE ON app.menu_items
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (
+        (OLD.name_ja, OLD.name_en, OLD.description_ja, OLD.description_en, OLD.price, OLD.category, OLD.tags,
+         OLD.allergens, OLD.image_url, OLD.display_order, OLD.is_featured, OLD.is_hidden, OLD.deleted_at,
+         OLD.age_restricted, OLD.start_time, OLD.end_time, OLD.station, OLD.tax_class, OLD.preparation_minutes,
+         NOT OLD.is_available OR coalesce(OLD.stock_quantity = 0, false))
+        IS DISTINCT FROM
+        (NEW.name_ja, NEW.name_en, NEW.description_ja, NEW.description_en, NEW.price, NEW.category, NEW.tags,
+         NEW.allergens, NEW.image_url, NEW.display_order, NEW.is_featured, NEW.is_hidden, NEW.deleted_at,
+         NEW.age_restricted, NEW.start_time, NEW.end_time, NEW.station, NEW.tax_class, NEW.preparation_minutes,
+         NOT NEW.is_available OR coalesce(NEW.stock_quantity = 0, false))
+    )
+    EXECUTE FUNCTION app.log_menu_item();
+
+CREATE FUNCTION app.log_hotel() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seq bigint := app.take_head(NEW.id);
+BEGIN
+    INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
+    SELECT d.tenant_id, seq, 'hotel', d.tenant_id, ARRAY['kitchen', 'menu'], d.document
+    FROM app.hotel_documents AS d WHERE d.tenant_id = NEW.id;
+    PERFORM app.ring_bell();
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log AFTER UPDATE ON app.tenants
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN ((OLD.name, OLD.time_zone, OLD.locale, OLD.prices_include_tax, OLD.settings)
+          IS DISTINCT FROM (NEW.name, NEW.time_zone, NEW.locale, NEW.prices_include_tax, NEW.settings))
+    EXECUTE FUNCTION app.log_hotel();
+
+-- The end of a stay ends its topic: nodes close the sessions that hold it.
+CREATE FUNCTION app.log_stay_end() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seq bigint := app.take_head(NEW.tenant_id);
+BEGIN
+    INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
+    VALUES (NEW.tenant_id, seq, 'topic.ended', NEW.id, ARRAY['stay:' || NEW.id],
+            jsonb_build_object('topic', 'stay:' || NEW.id));
+    PERFORM app.ring_bell();
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.stays
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL)
+    EXECUTE FUNCTION app.log_stay_end();
+
+-- Compares the server with the one the log was written under; on a difference every tenant gets a new epoch.
+-- Returns true when epochs were renewed.
+CREATE FUNCTION app.check_log_origin(server bigint, server_timeline integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    known app.log_origin;
+BEGIN
+    INSERT INTO app.log_origin (system_identifier, timeline) VALUES (server, server_timeline)
+    ON CONFLICT (id) DO NOTHING;
+    SELECT * INTO STRICT known FROM app.log_origin FOR UPDATE;
+    IF (known.system_identifier, known.timeline) = (server, server_timeline) THEN
+        RETURN false;
+    END IF;
+    UPDATE app.tenant_heads SET epoch = gen_random_uuid(), updated_at = now();
+    UPDATE app.log_origin SET system_identifier = server, timeline = server_timeline;
+    RETURN true;
+END
+$$;
+
+-- Deletes at most `batch` of a tenant's events older than `before`, and raises the floor with them.
+-- Returns how many went.
+CREATE FUNCTION app.prune_events(tenant uuid, before timestamptz, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    last bigint;
+    gone integer;
+BEGIN
+    SELECT max(old.seq) INTO last FROM (
+        SELECT e.seq, e.created_at FROM app.events AS e WHERE e.tenant_id = tenant ORDER BY e.seq LIMIT batch
+    ) AS old WHERE old.created_at < before;
+    IF last IS NULL THEN
+        RETURN 0;
+    END IF;
+    UPDATE app.tenant_heads SET floor = last, updated_at = now() WHERE tenant_id = tenant AND floor < last;
+    DELETE FROM app.events WHERE tenant_id = tenant AND seq <= last;
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END
+$$;
+
+GRANT CREATE ON SCHEMA app TO hub_log;
+ALTER FUNCTION app.create_head() OWNER TO hub_log;
+ALTER FUNCTION app.take_head(uuid) OWNER TO hub_log;
+ALTER FUNCTION app.ring_bell() OWNER TO hub_log;
+ALTER FUNCTION app.log_order() OWNER TO hub_log;
+ALTER FUNCTION app.log_menu_item() OWNER TO hub_log;
+ALTER FUNCTION app.log_hotel() OWNER TO hub_log;
+ALTER FUNCTION app.log_stay_end() OWNER TO hub_log;
+ALTER FUNCTION app.check_log_origin(bigint, integer) OWNER TO hub_log;
+ALTER FUNCTION app.prune_events(uuid, timestamptz, integer) OWNER TO hub_log;
+REVOKE CREATE ON SCHEMA app FROM hub_log;
+GRANT EXECUTE ON FUNCTION app.check_log_origin(bigint, integer) TO hub_relay;
+GRANT EXECUTE ON FUNCTION app.prune_events(uuid, timestamptz, integer) TO hub_relay;

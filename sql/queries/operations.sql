@@ -1,0 +1,18 @@
+-- Operations are done once per id: their records commit together with what they changed.
+
+-- name: claim (write)
+-- Takes an operation id for this transaction; no row when it is taken already.
+INSERT INTO app.idempotency (tenant_id, principal_id, op_id, operation, request_hash)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (tenant_id, principal_id, op_id) DO NOTHING;
+
+-- name: stored (read)
+-- What an operation id was used for, and the answer it got.
+SELECT request_hash, answer
+FROM app.idempotency
+WHERE tenant_id = $1 AND principal_id = $2 AND op_id = $3;
+
+-- name: answer (write)
+-- Stores the answer of an operation beside its change.
+UPDATE app.idempotency SET answer = $4
+WHERE tenant_id = $1 AND principal_id = $2 AND op_id = $3;
