@@ -1,0 +1,1 @@
+"""The menu as guests see it, and the 86 switch."""

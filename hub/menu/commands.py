@@ -1,0 +1,49 @@
+"""What a kitchen does to the menu, and how everybody reads it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from msgspec import Raw, Struct
+
+from hub.db.scope import Scope
+from hub.errors import NotFound
+from hub.menu import store
+from hub.operations import Operation
+from hub.security.principal import Principal
+
+
+class SoldOut(Struct, frozen=True, forbid_unknown_fields=True):
+    menu_item_id: UUID
+    sold_out: bool
+
+
+class MenuItemReply(Struct, frozen=True):
+    menu_item: Raw
+
+
+class Menu(Struct, frozen=True):
+    hotel: Raw
+    items: list[Raw]
+
+
+async def read_menu(scope: Scope) -> Menu:
+    """The hotel and all items that guests see."""
+    return Menu(hotel=await store.hotel(scope), items=await store.items(scope))
+
+
+async def sold_out(scope: Scope, _: Principal, args: SoldOut) -> MenuItemReply:
+    """86 an item, or bring it back. An item whose stock is used up stays sold out until it is restocked.
+
+    Raises NotFound for an item that guests cannot see.
+    """
+    await store.set_sold_out(scope, args.menu_item_id, args.sold_out)
+    document = await store.item(scope, args.menu_item_id)
+    if document is None:
+        raise NotFound("there is no such item on the menu", field="menu_item_id")
+    return MenuItemReply(menu_item=document)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(name="menu.sold_out", args=SoldOut, run=sold_out, actors=frozenset({"kitchen"})),
+)

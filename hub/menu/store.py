@@ -1,0 +1,42 @@
+"""The menu in the database. Documents are JSON text as PostgreSQL makes it, passed on untouched."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from msgspec import Raw
+
+from hub.db.queries import load
+from hub.db.scope import Scope
+from hub.errors import NotFound
+
+_queries = load("menu")
+HOTEL = _queries["hotel"]
+ITEMS = _queries["items"]
+ITEM = _queries["item"]
+SET_SOLD_OUT = _queries["set_sold_out"]
+
+
+async def hotel(scope: Scope) -> Raw:
+    """The hotel's document."""
+    row = await scope.fetchrow(HOTEL, scope.tenant_id)
+    if row is None:
+        raise NotFound("there is no such hotel")
+    return Raw(row["document"].encode())
+
+
+async def items(scope: Scope) -> list[Raw]:
+    """The documents of all items that guests see, in the menu's order."""
+    rows = await scope.fetch(ITEMS, scope.tenant_id)
+    return [Raw(row["document"].encode()) for row in rows]
+
+
+async def item(scope: Scope, menu_item_id: UUID) -> Raw | None:
+    """The document of one item, None when guests cannot see it."""
+    row = await scope.fetchrow(ITEM, scope.tenant_id, menu_item_id)
+    return None if row is None else Raw(row["document"].encode())
+
+
+async def set_sold_out(scope: Scope, menu_item_id: UUID, sold_out: bool) -> None:
+    """Turn the 86 switch; its rows and its event are made only when something changes."""
+    await scope.execute(SET_SOLD_OUT, scope.tenant_id, menu_item_id, sold_out)

@@ -1,0 +1,1 @@
+"""Orders: pure rules and prices, one transaction a command."""

@@ -1,0 +1,35 @@
+"""Who a principal is to the order rules, and which orders it may see."""
+
+from __future__ import annotations
+
+from typing import assert_never
+from uuid import UUID
+
+from hub.errors import StayEnded
+from hub.orders.model import Actor
+from hub.security.principal import Principal
+
+
+def actor_of(principal: Principal) -> Actor:
+    """A tablet acts as its guest, a kitchen screen as the kitchen."""
+    match principal.kind:
+        case "tablet":
+            return Actor(kind="guest", id=principal.id)
+        case "kitchen":
+            return Actor(kind="kitchen", id=principal.id)
+        case _:
+            assert_never(principal.kind)
+
+
+def stay_of(principal: Principal) -> UUID | None:
+    """The stay that a principal is bound to; None for those who see the whole hotel. Raises StayEnded for a
+    tablet whose room nobody lives in."""
+    match principal.kind:
+        case "tablet":
+            if principal.stay_id is None:
+                raise StayEnded("this stay has ended: please call the front desk")
+            return principal.stay_id
+        case "kitchen":
+            return None
+        case _:
+            assert_never(principal.kind)

@@ -1,0 +1,210 @@
+"""Orders in the database: rows become the types of the rules here, and back.
+
+Documents are JSON text as PostgreSQL makes it, passed on untouched. `stay_id` narrows a look-up to one stay;
+None is the whole hotel.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw, Struct
+
+from hub.db.queries import load
+from hub.db.scope import Scope
+from hub.errors import Internal
+from hub.orders.cart import Hotel, MenuItem, PricedCart
+from hub.orders.model import Bump, Change, OrderState
+from hub.orders.pricing import Line, Rounding, TaxRate, totals
+
+_queries = load("orders")
+HOTEL = _queries["hotel"]
+SHARE_STAY = _queries["share_stay"]
+MENU_ITEMS = _queries["menu_items"]
+LOCK_STOCK = _queries["lock_stock"]
+CHANGE_STOCK = _queries["change_stock"]
+INSERT_ORDER = _queries["insert_order"]
+INSERT_ITEMS = _queries["insert_items"]
+MENU_ITEMS_OF_ORDER = _queries["menu_items_of_order"]
+LOCK_ORDER = _queries["lock_order"]
+ITEMS_OF_ORDER = _queries["items_of_order"]
+UPDATE_ORDER = _queries["update_order"]
+UPDATE_AMOUNTS = _queries["update_amounts"]
+UPDATE_ITEMS = _queries["update_items"]
+MARK_SHOWN = _queries["mark_shown"]
+DOCUMENT = _queries["document"]
+ACTIVE_ORDERS = _queries["active_orders"]
+ACTIVE_ORDERS_OF_STAY = _queries["active_orders_of_stay"]
+
+_log = logging.getLogger(__name__)
+
+
+class LockedOrder(Struct, frozen=True):
+    """An order that this transaction holds, with what the rules need of its hotel."""
+
+    order: OrderState
+    lines: dict[int, Line]
+    prices_include_tax: bool
+    tax_rounding: Rounding
+    recall_minutes: int
+    undo_seconds: int
+
+
+async def hotel(scope: Scope) -> Hotel:
+    row = await scope.fetchrow(HOTEL, scope.tenant_id)
+    if row is None:
+        raise Internal("the transaction's tenant does not exist")
+    rates = msgspec.json.decode(row["rates"], type=tuple[TaxRate, ...])
+    return msgspec.convert(dict(row) | {"rates": rates}, Hotel)
+
+
+async def share_stay(scope: Scope, stay_id: UUID) -> str | None:
+    """The room of an open stay, which cannot end before this transaction; None when it has ended."""
+    row = await scope.fetchrow(SHARE_STAY, scope.tenant_id, stay_id)
+    return None if row is None else str(row["room_number"])
+
+
+async def menu_items(scope: Scope, ids: Iterable[UUID]) -> dict[UUID, MenuItem]:
+    """Those of the items that guests can see."""
+    rows = await scope.fetch(MENU_ITEMS, scope.tenant_id, list(ids))
+    return {row["id"]: msgspec.convert(dict(row), MenuItem) for row in rows}
+
+
+async def lock_stock(scope: Scope, ids: Iterable[UUID]) -> dict[UUID, int]:
+    """What is left of each counted item; nobody else changes it before this transaction ends."""
+    rows = await scope.fetch(LOCK_STOCK, scope.tenant_id, list(ids))
+    return {row["id"]: row["stock_quantity"] for row in rows}
+
+
+async def change_stock(scope: Scope, deltas: Mapping[UUID, int]) -> None:
+    """Add to the stock of items that `lock_stock` holds; negative takes."""
+    if deltas:
+        await scope.execute(CHANGE_STOCK, scope.tenant_id, list(deltas), list(deltas.values()))
+
+
+async def insert(
+    scope: Scope,
+    order_id: UUID,
+    hotel: Hotel,
+    cart: PricedCart,
+    *,
+    stay_id: UUID,
+    room_number: str,
+    special_requests: str | None,
+) -> None:
+    """Store a new order and its items under the next number of the business day."""
+    quote = cart.quote
+    await scope.execute(
+        INSERT_ORDER,
+        scope.tenant_id,
+        order_id,
+        hotel.business_date(scope.now),
+        stay_id,
+        room_number,
+        special_requests,
+        scope.now,
+        quote.subtotal_amount,
+        quote.tax_amount,
+        quote.service_amount,
+        quote.total_amount,
+        quote.prices_include_tax,
+    )
+    items = msgspec.json.encode(cart.items).decode()
+    await scope.execute(INSERT_ITEMS, scope.tenant_id, order_id, items)
+
+
+async def menu_items_of_order(scope: Scope, order_id: UUID, stay_id: UUID | None) -> list[UUID] | None:
+    """The menu items in an order, None when there is no such order."""
+    row = await scope.fetchrow(MENU_ITEMS_OF_ORDER, scope.tenant_id, order_id, stay_id)
+    return None if row is None else list(row["ids"])
+
+
+async def lock(scope: Scope, order_id: UUID, stay_id: UUID | None) -> LockedOrder | None:
+    """The order, held until this transaction ends; None when there is no such order."""
+    row = await scope.fetchrow(LOCK_ORDER, scope.tenant_id, order_id, stay_id)
+    if row is None:
+        return None
+    items = [dict(item) for item in await scope.fetch(ITEMS_OF_ORDER, scope.tenant_id, order_id)]
+    state = dict(row) | {"items": items, "last_bump": _bump(row["last_bump"])}
+    return LockedOrder(
+        order=msgspec.convert(state, OrderState),
+        lines={item["line"]: msgspec.convert(item, Line) for item in items},
+        prices_include_tax=row["prices_include_tax"],
+        tax_rounding=row["tax_rounding"],
+        recall_minutes=row["recall_minutes"],
+        undo_seconds=row["undo_seconds"],
+    )
+
+
+def _bump(text: str | None) -> Bump | None:
+    """A memory that this version cannot read costs an undo, never a bump."""
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(text, type=Bump)
+    except msgspec.ValidationError:
+        _log.warning("the last bump of an order is not readable")
+        return None
+
+
+async def save(scope: Scope, locked: LockedOrder, change: Change) -> None:
+    """Store what a change makes of a locked order; the money follows the items that are left."""
+    after = change.after
+    await scope.execute(
+        UPDATE_ORDER,
+        scope.tenant_id,
+        after.id,
+        after.status,
+        after.accepted_at,
+        after.ready_at,
+        after.finished_at,
+        after.cancelled_at,
+        after.cancel_reason,
+        after.cancel_acked_at,
+        after.recall_count,
+        None if after.last_bump is None else msgspec.json.encode(after.last_bump).decode(),
+    )
+    if not change.items:
+        return
+    changed = change.items
+    await scope.execute(UPDATE_ITEMS, scope.tenant_id, after.id, list(changed), list(changed.values()))
+    if "cancelled" in changed.values():
+        money = totals(
+            (locked.lines[item.line] for item in after.live),
+            prices_include_tax=locked.prices_include_tax,
+            rounding=locked.tax_rounding,
+        )
+        await scope.execute(
+            UPDATE_AMOUNTS,
+            scope.tenant_id,
+            after.id,
+            money.subtotal_amount,
+            money.tax_amount,
+            money.service_amount,
+            money.total_amount,
+        )
+
+
+async def mark_shown(scope: Scope, ids: Iterable[UUID]) -> int:
+    """Note that orders were painted; how many of them for the first time."""
+    return await scope.execute(MARK_SHOWN, scope.tenant_id, list(ids), scope.now)
+
+
+async def document(scope: Scope, order_id: UUID, stay_id: UUID | None = None) -> Raw | None:
+    row = await scope.fetchrow(DOCUMENT, scope.tenant_id, order_id, stay_id)
+    return None if row is None else Raw(row["document"].encode())
+
+
+async def active(
+    scope: Scope, stay_id: UUID | None, after: tuple[datetime, UUID], limit: int
+) -> list[tuple[datetime, UUID, Raw]]:
+    """At most `limit` active orders created after a position, oldest first: created_at, id, document."""
+    if stay_id is None:
+        rows = await scope.fetch(ACTIVE_ORDERS, scope.tenant_id, *after, limit)
+    else:
+        rows = await scope.fetch(ACTIVE_ORDERS_OF_STAY, scope.tenant_id, *after, limit, stay_id)
+    return [(row["created_at"], row["id"], Raw(row["document"].encode())) for row in rows]

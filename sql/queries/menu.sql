@@ -1,0 +1,26 @@
+-- The menu as guests see it.
+
+-- name: hotel (read, replica)
+-- What every screen of a hotel may know of it.
+SELECT document::text AS document
+FROM app.hotel_documents
+WHERE tenant_id = $1;
+
+-- name: items (read, replica)
+-- The whole menu that guests see, in its order.
+SELECT document::text AS document
+FROM app.menu_documents
+WHERE tenant_id = $1 AND visible
+ORDER BY display_order, id;
+
+-- name: item (read)
+-- One item of the menu that guests see.
+SELECT document::text AS document
+FROM app.menu_documents
+WHERE tenant_id = $1 AND id = $2 AND visible;
+
+-- name: set_sold_out (write)
+-- Turns the 86 switch of an item, whatever its stock; an item that stands so already is left alone.
+UPDATE app.menu_items
+SET is_available = NOT $3
+WHERE tenant_id = $1 AND id = $2 AND NOT is_hidden AND deleted_at IS NULL AND is_available = $3;

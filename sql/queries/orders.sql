@@ -1,0 +1,168 @@
+-- Orders. Locks are always taken in this order: the stay, stock rows by id, the counter, the order, its items.
+
+-- name: hotel (read)
+-- How a hotel prices and counts its days, with its tax rates for room service.
+SELECT
+    t.time_zone,
+    t.prices_include_tax,
+    t.tax_rounding,
+    t.business_day_cutover,
+    (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'tax_class', r.tax_class, 'rate_bp', r.rate_bp, 'valid_from', r.valid_from
+        )), '[]')::text
+        FROM app.tax_rates AS r
+        WHERE r.tenant_id = t.id AND r.fulfilment = 'room_service'
+    ) AS rates
+FROM app.tenants AS t
+WHERE t.id = $1;
+
+-- name: share_stay (write)
+-- The room of a stay that is open, and stays open until this transaction ends.
+SELECT room_number
+FROM app.stays
+WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL
+FOR SHARE;
+
+-- name: menu_items (read)
+-- Everything that an order keeps of the menu items it names, of those that guests can see.
+SELECT
+    id, name_ja, coalesce(name_en, name_ja) AS name_en, description_ja, description_en, price, is_available,
+    start_time, end_time, age_restricted, stock_quantity, allergens, tax_class, preparation_minutes, station
+FROM app.menu_items
+WHERE tenant_id = $1 AND id = ANY ($2::uuid[]) AND NOT is_hidden AND deleted_at IS NULL;
+
+-- name: lock_stock (write)
+-- What is left of the counted ones among some menu items, locked in id order so that two orders never deadlock.
+SELECT id, stock_quantity
+FROM app.menu_items
+WHERE tenant_id = $1 AND id = ANY ($2::uuid[]) AND stock_quantity IS NOT NULL
+ORDER BY id
+FOR NO KEY UPDATE;
+
+-- name: change_stock (write)
+-- Adds to the stock of counted menu items, or takes from it; the rows are locked already.
+UPDATE app.menu_items AS m
+SET stock_quantity = m.stock_quantity + delta.quantity
+FROM unnest($2::uuid[], $3::integer[]) AS delta (id, quantity)
+WHERE m.tenant_id = $1 AND m.id = delta.id AND m.stock_quantity IS NOT NULL;
+
+-- name: insert_order (write)
+-- Stores an order under the next number of its business day.
+WITH counter AS (
+    INSERT INTO app.order_counters (tenant_id, business_date, last_number)
+    VALUES ($1, $3, 1)
+    ON CONFLICT (tenant_id, business_date) DO UPDATE SET last_number = order_counters.last_number + 1
+    RETURNING last_number
+)
+INSERT INTO app.orders (
+    tenant_id, id, business_date, order_number, stay_id, room_number, special_requests, placed_at,
+    subtotal_amount, tax_amount, service_amount, total_amount, prices_include_tax
+)
+SELECT $1, $2, $3, counter.last_number, $4, $5, $6, $7, $8, $9, $10, $11, $12
+FROM counter;
+
+-- name: insert_items (write)
+-- Stores all items of an order; one JSON list, because unnest would flatten the lists of allergens.
+INSERT INTO app.order_items (
+    tenant_id, order_id, line, menu_item_id, name_ja, name_en, description_ja, description_en, allergens, tax_class,
+    tax_rate_bp, unit_price, quantity, total_price, note, station, preparation_minutes, age_restricted
+)
+SELECT
+    $1, $2, i.line, i.menu_item_id, i.name_ja, i.name_en, i.description_ja, i.description_en, i.allergens, i.tax_class,
+    i.tax_rate_bp, i.unit_price, i.quantity, i.unit_price * i.quantity, i.note, i.station, i.preparation_minutes,
+    i.age_restricted
+FROM jsonb_to_recordset($3::text::jsonb) AS i (
+    line integer, menu_item_id uuid, name_ja text, name_en text, description_ja text, description_en text,
+    allergens text[], tax_class text, tax_rate_bp integer, unit_price integer, quantity integer, note text,
+    station text, preparation_minutes integer, age_restricted boolean
+);
+
+-- name: menu_items_of_order (read)
+-- The menu items of an order, whose stock a cancellation may touch; $3 is the stay that asks, or NULL.
+SELECT ARRAY(
+    SELECT DISTINCT i.menu_item_id
+    FROM app.order_items AS i
+    WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id
+) AS ids
+FROM app.orders AS o
+WHERE o.tenant_id = $1 AND o.id = $2 AND ($3::uuid IS NULL OR o.stay_id = $3);
+
+-- name: lock_order (write)
+-- An order as the rules see it, locked, with the hotel's settings that they need; $3 is the stay that asks, or NULL.
+SELECT
+    o.id, o.status, o.version, o.accepted_at, o.ready_at, o.finished_at, o.cancelled_at, o.cancel_reason,
+    o.cancel_acked_at, o.recall_count, o.last_bump::text AS last_bump, o.prices_include_tax, t.tax_rounding,
+    coalesce((t.settings ->> 'recall_minutes')::integer, 30) AS recall_minutes,
+    coalesce((t.settings ->> 'undo_seconds')::integer, 10) AS undo_seconds
+FROM app.orders AS o
+JOIN app.tenants AS t ON t.id = o.tenant_id
+WHERE o.tenant_id = $1 AND o.id = $2 AND ($3::uuid IS NULL OR o.stay_id = $3)
+FOR NO KEY UPDATE OF o;
+
+-- name: items_of_order (read)
+-- The items of an order that is locked; a statement of its own, so that it sees what was committed while waiting.
+SELECT
+    line, menu_item_id, quantity, status, preparation_minutes > 0 AS needs_cooking, age_restricted, unit_price,
+    tax_rate_bp
+FROM app.order_items
+WHERE tenant_id = $1 AND order_id = $2
+ORDER BY line;
+
+-- name: update_order (write)
+-- Stores what a change makes of an order; the database raises its version.
+UPDATE app.orders
+SET status = $3, accepted_at = $4, ready_at = $5, finished_at = $6, cancelled_at = $7, cancel_reason = $8,
+    cancel_acked_at = $9, recall_count = $10, last_bump = $11::text::jsonb
+WHERE tenant_id = $1 AND id = $2;
+
+-- name: update_amounts (write)
+-- Stores the money of an order after some of its items were cancelled.
+UPDATE app.orders
+SET subtotal_amount = $3, tax_amount = $4, service_amount = $5, total_amount = $6
+WHERE tenant_id = $1 AND id = $2;
+
+-- name: update_items (write)
+-- Stores new statuses of some items of an order.
+UPDATE app.order_items AS i
+SET status = new.status
+FROM unnest($3::integer[], $4::text[]) AS new (line, status)
+WHERE i.tenant_id = $1 AND i.order_id = $2 AND i.line = new.line;
+
+-- name: mark_shown (write)
+-- Notes that a screen has painted these orders; the first one to say so wins. In id order, so that batches of two
+-- screens never deadlock.
+WITH unseen AS (
+    SELECT id
+    FROM app.orders
+    WHERE tenant_id = $1 AND id = ANY ($2::uuid[]) AND shown_at IS NULL
+    ORDER BY id
+    FOR NO KEY UPDATE
+)
+UPDATE app.orders AS o
+SET shown_at = $3
+FROM unseen
+WHERE o.tenant_id = $1 AND o.id = unseen.id;
+
+-- name: document (read, replica)
+-- One order as its guest and the kitchen see it; $3 is the stay that asks, or NULL.
+SELECT document::text AS document
+FROM app.order_documents
+WHERE tenant_id = $1 AND id = $2 AND ($3::uuid IS NULL OR stay_id = $3);
+
+-- name: active_orders (read, replica)
+-- A page of the orders that a kitchen still works on, oldest first, after a position.
+SELECT id, created_at, document::text AS document
+FROM app.order_documents
+WHERE tenant_id = $1 AND status IN ('received', 'cooking', 'ready', 'delivering') AND (created_at, id) > ($2, $3)
+ORDER BY created_at, id
+LIMIT $4;
+
+-- name: active_orders_of_stay (read, replica)
+-- A page of the orders of one stay that are under way, oldest first, after a position.
+SELECT id, created_at, document::text AS document
+FROM app.order_documents
+WHERE tenant_id = $1 AND stay_id = $5 AND status IN ('received', 'cooking', 'ready', 'delivering')
+    AND (created_at, id) > ($2, $3)
+ORDER BY created_at, id
+LIMIT $4;
