@@ -1,8 +1,8 @@
 """From a bare checkout to a running command, with nothing but Python's standard library.
 
-`python3 -m hub ...` calls `enter` first. In a checkout it sees to it that `.venv` holds what the command needs and
-re-executes the command in there; installed from a wheel it does nothing. The environment is made in place (it cannot be
-moved afterwards) under a lock, and its stamp is written last: without a valid stamp it is not used.
+`python3 -m hub ...` calls `enter` first. In a checkout it sees to it that `.venv` holds what the command needs
+and re-executes the command in there; installed from a wheel it does nothing. The environment is made in place (it
+cannot be moved afterwards) under a lock, and its stamp is written last: without a valid stamp it is not used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class BootstrapError(Exception):
 
 
 def enter(module: str, arguments: Sequence[str]) -> None:
-    """Return when this process can run `module`; else re-execute it in the checkout's `.venv`, made when missing.
+    """Return when this process can run `module`; else re-execute it in the checkout's `.venv`, making that.
 
     Exits with 2 and a message when that cannot be done.
     """
@@ -108,8 +108,8 @@ class Environment:
         stamp = self._read_stamp()
         if stamp is None or stamp.digest != self._digest or not self.extras <= set(stamp.extras):
             return False
-        # After an upgrade of the system's Python the packages lie in the old version's directory. Only a process
-        # inside can tell without starting another one, and every command passes there.
+        # After an upgrade of the system's Python the packages lie in the old version's directory. Only a
+        # process inside can tell without starting another one, and every command passes there.
         return os.access(self.python, os.X_OK) and (not self.is_active() or stamp.python == sys.version)
 
     def make(self) -> bool:
@@ -177,8 +177,8 @@ class Environment:
     def _locked(self) -> Iterator[int]:
         """Hold the lock on the checkout's directory; yields its descriptor.
 
-        The directory itself is the lock file. The installers inherit the descriptor: when this process is killed, the
-        next one waits until they have ended.
+        The directory itself is the lock file. The installers inherit the descriptor: when this process is
+        killed, the next one waits until they have ended.
         """
         import fcntl  # here, so that the module can be imported on Windows to say that it does not run there
 
@@ -225,7 +225,7 @@ def install(root: Path, path: Path, extras: Sequence[str], lock: int, *, new: bo
 
 
 def base_python() -> str:
-    """The interpreter itself, also when this process runs in a virtual environment (perhaps the one to be replaced)."""
+    """The interpreter itself, also when this process runs in a virtual environment (the one to be replaced)."""
     return str(getattr(sys, "_base_executable", None) or sys.executable)
 
 
@@ -247,4 +247,4 @@ def call(command: Sequence[str], lock: int, extra: Mapping[str, str] | None = No
 
 def tell(text: str) -> None:
     """One line to the user, not into the command's output."""
-    print(f"hub: {text}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"hub: {text}\n")
