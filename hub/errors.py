@@ -3,6 +3,7 @@
     HubError
     ├── SettingError              (start only) a setting is missing or wrong
     ├── InvalidInput              400 invalid_input
+    │   ├── MethodNotAllowed      405 method_not_allowed
     │   └── UnsupportedMediaType  415 unsupported_media_type
     ├── TooLarge                  413 too_large
     ├── Unauthorized              401 unauthorized
@@ -86,6 +87,12 @@ class InvalidInput(HubError):
     code = "invalid_input"
     status = 400
     title = "Invalid input"
+
+
+class MethodNotAllowed(InvalidInput):
+    code = "method_not_allowed"
+    status = 405
+    title = "Method not allowed"
 
 
 class UnsupportedMediaType(InvalidInput):

@@ -40,7 +40,7 @@ Handler = Callable[[Scope, "Principal", Any], Awaitable[Struct]]
 class Operation(Struct, frozen=True, kw_only=True):
     """One entry of the table. `actors` are the kinds of principals that may call it.
 
-    `writes=False` runs in a read-only transaction; `once=True` asks for an operation id and stores the answer.
+    `writes=False` runs in a read-only transaction; `once=True` needs an operation id and stores the answer.
     """
 
     name: str
@@ -113,8 +113,11 @@ def decode(raw: bytes | Raw, wanted: type[T]) -> T:
         value = msgspec.json.decode(raw, type=wanted)
     except msgspec.ValidationError as error:
         raise invalid(error) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput("not valid JSON text in UTF-8") from error
+    except msgspec.DecodeError as error:
+        # names the byte, and nothing of the content
+        raise InvalidInput(f"not valid JSON text: {error}") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput("not valid JSON text in UTF-8, or nested too deeply") from error
     # PostgreSQL cannot store NUL in text. The look at the raw bytes keeps this off the common path.
     if b"\\u0000" in bytes(raw) and (where := _find_nul(msgspec.to_builtins(value), "")) is not None:
         raise InvalidInput("the text has a NUL character", field=where)

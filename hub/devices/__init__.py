@@ -1,0 +1,1 @@
+"""Tablets and kitchen screens: how they prove themselves, and which of them are online."""

@@ -1,0 +1,69 @@
+"""Devices in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from hub.db.queries import load
+from hub.devices.model import Device
+from hub.errors import Conflict, Unavailable
+
+if TYPE_CHECKING:
+    from hub.db.pool import Pool
+    from hub.db.scope import Scope
+
+_queries = load("devices")
+CLAIM_CODE = _queries["claim_code"]
+SET_CREDENTIAL = _queries["set_credential"]
+DEVICE = _queries["device"]
+OPEN_SESSIONS = _queries["open_sessions"]
+SEE_SESSIONS = _queries["see_sessions"]
+CLOSE_SESSIONS = _queries["close_sessions"]
+
+
+async def claim_code(auth_pool: Pool, code_hash: bytes) -> tuple[UUID, UUID] | None:
+    """Tenant and device of a code, which is used up by this; None when it is not good."""
+    try:
+        row = await auth_pool.fetchrow(CLAIM_CODE.text, code_hash)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise Unavailable("the hub cannot reach its data now; try again") from error
+    if row is None or row["device_id"] is None:
+        return None
+    return row["tenant_id"], row["device_id"]
+
+
+async def set_credential(scope: Scope, device_id: UUID, credential_hash: bytes) -> bool:
+    """False for a device that may not come back. Raises Conflict when its room has another tablet."""
+    try:
+        return await scope.execute(SET_CREDENTIAL, scope.tenant_id, device_id, credential_hash) == 1
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict("This room already has another tablet.", field="code") from error
+
+
+async def device(scope: Scope, device_id: UUID) -> Device | None:
+    row = await scope.fetchrow(DEVICE, scope.tenant_id, device_id)
+    return None if row is None else msgspec.convert(dict(row), Device)
+
+
+async def open_sessions(scope: Scope, opened: Mapping[UUID, datetime]) -> dict[UUID, int]:
+    """The generation of each device's new session; without those devices that do not exist."""
+    rows = await scope.fetch(OPEN_SESSIONS, scope.tenant_id, list(opened), list(opened.values()))
+    return {row["device_id"]: row["session_generation"] for row in rows}
+
+
+async def see_sessions(scope: Scope, seen: Mapping[tuple[UUID, int], datetime]) -> dict[UUID, int]:
+    """The generation under which each device is online now; without those that a newer session holds."""
+    devices, generations = [key[0] for key in seen], [key[1] for key in seen]
+    rows = await scope.fetch(SEE_SESSIONS, scope.tenant_id, devices, generations, list(seen.values()))
+    return {row["device_id"]: row["session_generation"] for row in rows}
+
+
+async def close_sessions(scope: Scope, closed: Mapping[tuple[UUID, int], datetime]) -> None:
+    devices, generations = [key[0] for key in closed], [key[1] for key in closed]
+    await scope.execute(CLOSE_SESSIONS, scope.tenant_id, devices, generations, list(closed.values()))

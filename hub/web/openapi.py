@@ -1,0 +1,156 @@
+"""The OpenAPI 3.1 document, made from the endpoints and their msgspec types: it says what the code does."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from hub import __version__
+from hub.errors import (
+    Forbidden,
+    HubError,
+    Internal,
+    InvalidInput,
+    OperationInProgress,
+    OperationMismatch,
+    TokenExpired,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from hub.web.endpoint import Endpoint
+from hub.web.gate import IDEMPOTENCY_KEY
+from hub.web.problems import MEDIA_TYPE, Problem
+
+Json: TypeAlias = dict[str, Any]
+PATH: Final = "/api/openapi.json"
+_PARAMETER: Final = re.compile(r"{(\w+)}")
+_UUID: Final[Json] = {"type": "string", "format": "uuid"}
+
+
+def route(routes: Iterable[BaseRoute]) -> Route:
+    """Serves the document of those `routes` that are endpoints."""
+    content = msgspec.json.encode(document(routes))
+    etag = f'"{sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+
+    async def answer(request: Request) -> Response:
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(content, HTTPStatus.OK, headers, "application/json")
+
+    return Route(PATH, answer, methods=["GET"], name="openapi")
+
+
+def document(routes: Iterable[BaseRoute]) -> Json:
+    """The document as JSON values, paths in the order of the routes."""
+    endpoints = [route for route in routes if isinstance(route, Endpoint)]
+    types: list[type] = [Problem]
+    for endpoint in endpoints:
+        spec = endpoint.spec
+        types += [kind for kind in (spec.body, spec.query, spec.result) if kind is not None]
+    references, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    schemas = dict(zip(types, references, strict=True))
+    paths: dict[str, Json] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(
+            endpoint, schemas, components
+        )
+    for endpoint in endpoints:
+        if endpoint.spec.query is not None:
+            components.pop(endpoint.spec.query.__name__, None)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Hub",
+            "version": __version__,
+            "summary": "Live orders between a hotel's guest tablets and its kitchen screens.",
+            "description": "Every time is RFC 3339 in UTC, every amount integer yen. An error is a problem "
+            "document with a stable `code`; `temporary` says that the same request may succeed later.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"device": []}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "securitySchemes": {
+                "device": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The token of a device, from /api/v1/devices/token.",
+                }
+            },
+        },
+    }
+
+
+def _operation(endpoint: Endpoint, schemas: dict[type, Json], components: dict[str, Any]) -> Json:
+    spec = endpoint.spec
+    parameters: list[Json] = [
+        {"name": name, "in": "path", "required": True, "schema": _UUID}
+        for name in _PARAMETER.findall(endpoint.path)
+    ]
+    if spec.once:
+        parameters.append(
+            {
+                "name": IDEMPOTENCY_KEY,
+                "in": "header",
+                "required": True,
+                "description": "Made by the client and kept until it has the answer: the same key again "
+                "changes nothing and gets the same answer.",
+                "schema": _UUID,
+            }
+        )
+    if spec.query is not None:
+        shape = components[spec.query.__name__]
+        required = shape.get("required", [])
+        for name, schema in shape["properties"].items():
+            parameters.append({"name": name, "in": "query", "required": name in required, "schema": schema})
+    success: Json = {
+        "description": inspect.cleandoc(spec.result.__doc__ or spec.summary),
+        "content": {"application/json": {"schema": schemas[spec.result]}},
+    }
+    operation: Json = {
+        "operationId": spec.name,
+        "summary": spec.summary,
+        "tags": [spec.tag],
+        "responses": {str(int(spec.status)): success, **_failures(endpoint)},
+    }
+    if parameters:
+        operation["parameters"] = parameters
+    if spec.body is not None:
+        content = {"application/json": {"schema": schemas[spec.body]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    if spec.public:
+        operation["security"] = []
+    return operation
+
+
+def _failures(endpoint: Endpoint) -> Json:
+    spec = endpoint.spec
+    errors: set[type[HubError]] = {*spec.errors, Internal, Unavailable}
+    if not spec.public:
+        errors |= {Unauthorized, TokenExpired, Forbidden}
+    if spec.body is not None:
+        errors |= {InvalidInput, TooLarge, UnsupportedMediaType}
+    if spec.query is not None or _PARAMETER.search(endpoint.path):
+        errors.add(InvalidInput)
+    if spec.once:
+        errors |= {InvalidInput, OperationMismatch, OperationInProgress}
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
+    failures: Json = {}
+    for status in sorted({error.status for error in errors}):
+        lines = sorted(f"`{error.code}`: {error.title}" for error in errors if error.status == status)
+        failures[str(status)] = {"description": "; ".join(lines), "content": content}
+    return failures

@@ -1,0 +1,54 @@
+-- Devices: how one gets its credential and its tokens, and who is online.
+
+-- name: claim_code (write)
+-- Uses a single-use code up and says whose device it was for; nulls for a code that is not good. Runs as hub_auth.
+SELECT tenant_id, device_id
+FROM app.claim_code($1);
+
+-- name: set_credential (write)
+-- Gives a device a new credential, which ends the one before; a pending device becomes active.
+UPDATE app.device_rooms
+SET credential_hash = $3, status = 'active'
+WHERE tenant_id = $1 AND id = $2 AND status IN ('pending', 'active') AND deleted_at IS NULL;
+
+-- name: device (read)
+-- What a token needs to know of a device: its place, its state, its hotel's state, the open stay of its room.
+SELECT
+    d.id, d.device_type, d.room_number, d.stations, d.status, d.credential_hash,
+    t.status AS tenant_status,
+    s.id AS stay_id
+FROM app.device_rooms AS d
+JOIN app.tenants AS t ON t.id = d.tenant_id
+LEFT JOIN app.stays AS s
+    ON s.tenant_id = d.tenant_id AND s.room_number = d.room_number AND s.ended_at IS NULL
+    AND d.device_type = 'tablet'
+WHERE d.tenant_id = $1 AND d.id = $2 AND d.deleted_at IS NULL;
+
+-- name: open_sessions (write)
+-- Marks devices online and counts the session; the number tells this session from those before and after it.
+INSERT INTO app.device_presence AS p (tenant_id, device_id, online, session_generation, last_seen_at)
+SELECT d.tenant_id, d.id, true, 1, opened.at
+FROM unnest($2::uuid[], $3::timestamptz[]) AS opened (device_id, at)
+JOIN app.device_rooms AS d ON d.tenant_id = $1 AND d.id = opened.device_id
+ORDER BY d.id
+ON CONFLICT (tenant_id, device_id) DO UPDATE
+SET online = true,
+    session_generation = p.session_generation + 1,
+    last_seen_at = greatest(p.last_seen_at, excluded.last_seen_at)
+RETURNING device_id, session_generation;
+
+-- name: see_sessions (write)
+-- Notes that sessions are alive. One whose successor has come and gone takes the device back.
+UPDATE app.device_presence AS p
+SET online = true, last_seen_at = greatest(p.last_seen_at, seen.at)
+FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[]) AS seen (device_id, generation, at)
+WHERE p.tenant_id = $1 AND p.device_id = seen.device_id
+    AND (p.session_generation = seen.generation OR NOT p.online)
+RETURNING p.device_id, p.session_generation;
+
+-- name: close_sessions (write)
+-- Marks devices offline whose latest session this was; a late end of an older session changes nothing.
+UPDATE app.device_presence AS p
+SET online = false, last_seen_at = greatest(p.last_seen_at, closed.at)
+FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[]) AS closed (device_id, generation, at)
+WHERE p.tenant_id = $1 AND p.device_id = closed.device_id AND p.session_generation = closed.generation;
