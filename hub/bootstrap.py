@@ -1,8 +1,9 @@
 """From a bare checkout to a running command, with nothing but Python's standard library.
 
-`python3 -m hub ...` calls `enter` first. In a checkout it sees to it that `.venv` holds what the command needs
-and re-executes the command in there; installed from a wheel it does nothing. The environment is made in place (it
-cannot be moved afterwards) under a lock, and its stamp is written last: without a valid stamp it is not used.
+`python3 -m hub ...` calls `enter` first. In a checkout it sees to it that `.venv` holds what the command
+needs and re-executes the command in there; installed from a wheel it does nothing. The environment is made in
+place (it cannot be moved afterwards) under a lock, and its stamp is written last: without a valid stamp it is
+not used.
 """
 
 from __future__ import annotations
@@ -225,7 +226,7 @@ def install(root: Path, path: Path, extras: Sequence[str], lock: int, *, new: bo
 
 
 def base_python() -> str:
-    """The interpreter itself, also when this process runs in a virtual environment (the one to be replaced)."""
+    """The interpreter itself, also when this process runs in a virtual environment, perhaps a stale one."""
     return str(getattr(sys, "_base_executable", None) or sys.executable)
 
 

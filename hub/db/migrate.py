@@ -67,13 +67,15 @@ async def migrate(
     settings: Settings,
     *,
     to: int | None = None,
+    down: bool = True,
     migrations: list[Migration] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[int]:
     """Bring the database to version `to` (the newest by default), up or down; returns the versions it ran.
 
-    Makes the roles first. Raises SettingError when an applied file has changed or is missing, when the user
-    of HUB_DATABASE_URL may not do what is needed, or when another run holds the lock for a minute.
+    Makes the roles first. Raises SettingError when an applied file has changed or is missing, when `down` is
+    needed and not allowed, when the user of HUB_DATABASE_URL may not do what is needed, or when another run
+    holds the lock for a minute.
     """
     migrations = read_migrations() if migrations is None else migrations
     target = len(migrations) if to is None else to
@@ -85,6 +87,10 @@ async def migrate(
     try:
         async with _locked(connection):
             applied = await _applied(connection, migrations)
+            if target < len(applied) and not down:
+                raise SettingError(
+                    f"the database is at {len(applied)}; the way down to {target} drops data: add --down."
+                )
             for migration in migrations[len(applied) : target]:
                 say(f"up   {migration.version:04} {migration.name}")
                 await _run(connection, migration, up=True)

@@ -1,7 +1,7 @@
 """PostgreSQL and Redis for a laptop and for the tests: no ports, no set-up, nothing left behind.
 
-`start` joins the servers of a home directory, or starts them; `throw_away` makes servers of its own. The users of
-one home share its servers, and the last one stops them (`keeper`).
+`start` joins the servers of a home directory, or starts them; `throw_away` makes servers of its own. The
+users of one home share its servers, and the last one stops them (`keeper`).
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def start(
 ) -> Servers:
     """Start the servers whose data is in `home` (None: this user's), or join them where they run.
 
-    Without `durable` a crash of the machine may lose or ruin the data. Without `shared` nobody else may use them
-    at the same time. Raises SettingError (no binaries, no usable home) or Unavailable (they do not start).
+    Without `durable` a crash of the machine may ruin the data. Without `shared` nobody else may use them at
+    the same time. Raises SettingError (no binaries, no usable home) or Unavailable (they do not start).
     """
     account = server_account()
     home = default_home() if home is None else home.absolute()

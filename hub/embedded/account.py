@@ -87,8 +87,8 @@ def server_account() -> Account:
             return Account(pwd.getpwuid(uid).pw_name, uid, os.getegid(), dropped=False)
         except KeyError:
             raise SettingError(
-                f"user {uid} has no entry in the password database, and PostgreSQL needs one; run as a named user, "
-                "or use running servers: set HUB_DATABASE_URL and HUB_REDIS_URL"
+                f"user {uid} has no entry in the password database, and PostgreSQL needs one; run as a named "
+                "user, or use running servers: set HUB_DATABASE_URL and HUB_REDIS_URL"
             ) from None
     for name in ("postgres", "nobody"):
         try:

@@ -1,8 +1,8 @@
 """The process that owns an instance's servers: started by their first user, it ends with the last.
 
-Every user holds a connection to it. However a user ends, kill -9 included, its connection closes; when the last
-one has closed, the servers stop. On Linux they also end with their keeper. Run as
-`python -m hub.embedded.keeper <instance> [--discard]`, it returns as soon as the keeper, now a daemon, listens.
+Every user holds a connection to it. However a user ends, kill -9 included, its connection closes; when the
+last one has closed, the servers stop. On Linux they also end with their keeper. The program
+`python -m hub.embedded.keeper <instance> [--discard]` returns as soon as the keeper, now a daemon, listens.
 """
 
 from __future__ import annotations
@@ -162,8 +162,9 @@ def keep(instance: Instance, *, discard: bool, listening: int) -> None:
             os.write(listening, b"listening")
             os.close(listening)
             keeper = Keeper(instance, sockets, listener)
+            signals = _signals()
             try:
-                keeper.run(_signals())
+                keeper.run(signals)
             finally:
                 keeper.close()
                 instance.remove_short_sockets()

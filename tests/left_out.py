@@ -1,0 +1,20 @@
+"""A plugin of pytest: says at the end how many tests the marker expression left out, by marker."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+MARKERS = ("browser", "slow", "debian", "faults")
+_left_out: Counter[str] = Counter()
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        _left_out[next((name for name in MARKERS if item.get_closest_marker(name)), "other")] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _left_out:
+        counts = ", ".join(f"{count} {name}" for name, count in _left_out.most_common())
+        terminalreporter.write_line(f"left out: {counts}; `hub test --all` runs every test")
