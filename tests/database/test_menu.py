@@ -1,0 +1,106 @@
+"""The menu as guests see it, and the 86 switch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from hub.db.database import Database
+from hub.errors import Forbidden, InvalidInput, ItemUnavailable, NotFound
+from hub.menu.commands import read_menu
+from hub.menu.documents import MenuItem, WholeMenu
+from tests.ordering import Client
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from tests.factories import Hotel
+
+
+class Switched(Struct, frozen=True, forbid_unknown_fields=True):
+    menu_item: MenuItem
+
+
+@pytest.fixture
+def client(database: Database) -> Client:
+    return Client(database)
+
+
+async def read(client: Client, hotel: Hotel) -> WholeMenu:
+    async with client.database.read(hotel.tenant_id, hotel.tablet().actor()) as scope:
+        return msgspec.json.decode(msgspec.json.encode(await read_menu(scope)), type=WholeMenu)
+
+
+async def switch(client: Client, hotel: Hotel, name: str, sold_out: bool) -> MenuItem:
+    args = {"menu_item_id": hotel.menu[name], "sold_out": sold_out}
+    return (await client.call(hotel.kitchen(), "menu.sold_out", Switched, **args)).menu_item
+
+
+async def test_the_menu_is_what_guests_see_in_its_order(
+    client: Client, hotel: Hotel, other_hotel: Hotel, admin: Connection
+) -> None:
+    await admin.execute(
+        "UPDATE app.menu_items SET display_order = -1, start_time = '07:00', end_time = '10:30'"
+        " WHERE id = $1",
+        hotel.menu["cake"],
+    )
+    await admin.execute("UPDATE app.menu_items SET is_hidden = true WHERE id = $1", hotel.menu["curry"])
+    menu = await read(client, hotel)
+    assert [item.name_en for item in menu.items] == ["cake", "soup", "beer"]
+    assert (menu.items[0].start_time, menu.items[0].end_time) == ("07:00", "10:30")
+    assert (menu.hotel.id, menu.hotel.name) == (hotel.tenant_id, hotel.slug)
+
+
+async def test_an_item_is_86ed_and_comes_back(client: Client, hotel: Hotel, admin: Connection) -> None:
+    async def events() -> int:
+        found = await admin.fetchval(
+            "SELECT count(*) FROM app.events WHERE subject = $1 AND kind = 'menu_item'", hotel.menu["soup"]
+        )
+        assert isinstance(found, int)
+        return found
+
+    before = await events()
+    assert (await switch(client, hotel, "soup", True)).sold_out
+    assert (await switch(client, hotel, "soup", True)).sold_out
+    assert await events() == before + 1, "once more is no news"
+    with pytest.raises(ItemUnavailable):
+        await client.place(hotel, {"soup": 1})
+    assert not (await switch(client, hotel, "soup", False)).sold_out
+    assert (await client.place(hotel, {"soup": 1})).status == "received"
+
+
+async def test_the_switch_does_not_touch_the_count(client: Client, hotel: Hotel, admin: Connection) -> None:
+    await client.place(hotel, {"cake": 3})
+    assert [item.sold_out for item in (await read(client, hotel)).items if item.name_en == "cake"] == [True]
+    assert (await switch(client, hotel, "cake", False)).sold_out, "used up is sold out"
+    await admin.execute("UPDATE app.menu_items SET stock_quantity = 2 WHERE id = $1", hotel.menu["cake"])
+    assert (await switch(client, hotel, "cake", True)).sold_out
+    count = await admin.fetchval(
+        "SELECT stock_quantity FROM app.menu_items WHERE id = $1", hotel.menu["cake"]
+    )
+    assert count == 2
+
+
+async def test_only_a_kitchen_switches_items_of_its_own_menu(
+    client: Client, hotel: Hotel, other_hotel: Hotel, admin: Connection
+) -> None:
+    await admin.execute("UPDATE app.menu_items SET is_hidden = true WHERE id = $1", hotel.menu["curry"])
+    for menu_item_id in (other_hotel.menu["soup"], hotel.menu["curry"], uuid4()):
+        with pytest.raises(NotFound) as caught:
+            await client.call(
+                hotel.kitchen(), "menu.sold_out", Switched, menu_item_id=menu_item_id, sold_out=True
+            )
+        assert caught.value.field == "menu_item_id"
+    assert [item.sold_out for item in (await read(client, other_hotel)).items] == [False] * 4
+    with pytest.raises(Forbidden):
+        await client.call(
+            hotel.tablet(), "menu.sold_out", Switched, menu_item_id=hotel.menu["soup"], sold_out=True
+        )
+    with pytest.raises(InvalidInput) as wrong:
+        await client.call(
+            hotel.kitchen(), "menu.sold_out", Switched, menu_item_id=hotel.menu["soup"], sold_out="yes"
+        )
+    assert wrong.value.field == "sold_out"
