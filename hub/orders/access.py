@@ -21,13 +21,17 @@ def actor_of(principal: Principal) -> Actor:
             assert_never(principal.kind)
 
 
+def stay_ended() -> StayEnded:
+    return StayEnded("this stay has ended: please call the front desk")
+
+
 def stay_of(principal: Principal) -> UUID | None:
     """The stay that a principal is bound to; None for those who see the whole hotel. Raises StayEnded for a
     tablet whose room nobody lives in."""
     match principal.kind:
         case "tablet":
             if principal.stay_id is None:
-                raise StayEnded("this stay has ended: please call the front desk")
+                raise stay_ended()
             return principal.stay_id
         case "kitchen":
             return None

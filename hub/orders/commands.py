@@ -21,12 +21,11 @@ from hub.errors import (
     InvalidInput,
     NotFound,
     PriceChanged,
-    StayEnded,
     VersionMismatch,
 )
 from hub.operations import Operation
 from hub.orders import recall, store, transitions
-from hub.orders.access import actor_of, stay_of
+from hub.orders.access import actor_of, stay_ended, stay_of
 from hub.orders.cart import check_age, check_stock, price_cart
 from hub.orders.messages import (
     AcknowledgeArgs,
@@ -65,7 +64,7 @@ async def place(scope: Scope, principal: Principal, args: PlaceArgs) -> PlaceRep
     stay_id = principal.stay_id
     room_number = None if stay_id is None else await store.share_stay(scope, stay_id)
     if stay_id is None or room_number is None:
-        raise StayEnded("this stay has ended: please call the front desk")
+        raise stay_ended()
     hotel = await store.hotel(scope)
     menu = await store.menu_items(scope, {line.menu_item_id for line in args.lines})
     cart = price_cart(hotel, menu, args.lines, scope.now)
@@ -133,8 +132,11 @@ async def recall_order(scope: Scope, principal: Principal, args: RecallArgs) -> 
 async def cancel(scope: Scope, principal: Principal, args: CancelArgs) -> OrderReply:
     """Cancel an order or some of its lines; what nobody has begun goes back into stock."""
     actor = actor_of(principal)
+    stay_id = stay_of(principal)
+    if stay_id is not None and await store.share_stay(scope, stay_id) is None:
+        raise stay_ended()
     # Stock is locked before the order. All of it, since what is pending is known only then.
-    menu_item_ids = await store.menu_items_of_order(scope, args.order_id, stay_of(principal))
+    menu_item_ids = await store.menu_items_of_order(scope, args.order_id, stay_id)
     if menu_item_ids is None:
         raise _no_order()
     await store.lock_stock(scope, menu_item_ids)

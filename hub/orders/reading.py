@@ -11,7 +11,7 @@ from msgspec import Raw
 from hub.db.scope import Scope
 from hub.errors import InvalidInput, NotFound
 from hub.orders import store
-from hub.orders.access import stay_of
+from hub.orders.access import stay_ended, stay_of
 from hub.orders.messages import OrderPage
 from hub.security.principal import Principal
 
@@ -23,10 +23,10 @@ _START = (_EPOCH, UUID(int=0))
 async def read_order(scope: Scope, principal: Principal, order_id: UUID) -> Raw:
     """The document of one order.
 
-    Raises NotFound, the same for an order of another stay or tenant as for one that does not exist.
+    Raises NotFound, the same for an order of another stay or tenant as for one that does not exist, and
+    StayEnded.
     """
-    stay_id = stay_of(principal)
-    document = await store.document(scope, order_id, stay_id)
+    document = await store.document(scope, order_id, await _open_stay_of(scope, principal))
     if document is None:
         raise NotFound("there is no such order", field="order_id")
     return document
@@ -37,16 +37,25 @@ async def read_active_orders(
 ) -> OrderPage:
     """A page of active orders, oldest first; `after` is the last page's `next`, `limit` at most MOST_ORDERS.
 
-    Raises InvalidInput for a position that no page gave, or a limit out of range.
+    Raises InvalidInput for a position that no page gave, or a limit out of range; StayEnded.
     """
     if not 1 <= limit <= MOST_ORDERS:
         raise InvalidInput(f"expected 1 to {MOST_ORDERS}, got {limit}", field="limit")
     position = _START if after is None else read_cursor(after)
     # one more than asked for tells whether there is a next page
-    found = await store.active(scope, stay_of(principal), position, limit + 1)
+    stay_id = await _open_stay_of(scope, principal)
+    found = await store.active(scope, stay_id, position, limit + 1)
     page = found[:limit]
     further = cursor(page[-1][0], page[-1][1]) if len(found) > limit else None
     return OrderPage(orders=[document for _, _, document in page], next=further)
+
+
+async def _open_stay_of(scope: Scope, principal: Principal) -> UUID | None:
+    """The next guest may read by a tablet that still holds the last one's token, so the database is asked."""
+    stay_id = stay_of(principal)
+    if stay_id is not None and not await store.stay_is_open(scope, stay_id):
+        raise stay_ended()
+    return stay_id
 
 
 def cursor(created_at: datetime, order_id: UUID) -> str:

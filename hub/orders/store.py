@@ -24,6 +24,7 @@ from hub.orders.pricing import Line, Rounding, TaxRate, totals
 _queries = load("orders")
 HOTEL = _queries["hotel"]
 SHARE_STAY = _queries["share_stay"]
+STAY_IS_OPEN = _queries["stay_is_open"]
 MENU_ITEMS = _queries["menu_items"]
 LOCK_STOCK = _queries["lock_stock"]
 CHANGE_STOCK = _queries["change_stock"]
@@ -66,6 +67,10 @@ async def share_stay(scope: Scope, stay_id: UUID) -> str | None:
     """The room of an open stay, which cannot end before this transaction; None when it has ended."""
     row = await scope.fetchrow(SHARE_STAY, scope.tenant_id, stay_id)
     return None if row is None else str(row["room_number"])
+
+
+async def stay_is_open(scope: Scope, stay_id: UUID) -> bool:
+    return bool(await scope.fetchval(STAY_IS_OPEN, scope.tenant_id, stay_id))
 
 
 async def menu_items(scope: Scope, ids: Iterable[UUID]) -> dict[UUID, MenuItem]:

@@ -24,6 +24,10 @@ FROM app.stays
 WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL
 FOR SHARE;
 
+-- name: stay_is_open (read)
+-- Whether a stay goes on: a tablet may hold a token of one that is over.
+SELECT EXISTS (SELECT FROM app.stays WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL);
+
 -- name: menu_items (read)
 -- Everything that an order keeps of the menu items it names, of those that guests can see.
 SELECT
