@@ -1,0 +1,33 @@
+"""HTTP of the menu."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.menu.commands import Menu, read_menu
+from hub.menu.documents import WholeMenu
+from hub.web.endpoint import Endpoint, Spec
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from hub.db.database import Database
+    from hub.web.gate import Gate
+
+
+def routes(gate: Gate, database: Database) -> list[Endpoint]:
+    async def menu(request: Request) -> Menu:
+        principal = gate.principal(request)
+        async with database.read(principal.tenant_id, principal.actor()) as scope:
+            return await read_menu(scope)
+
+    return [
+        Endpoint(
+            "GET",
+            "/api/v1/menu",
+            menu,
+            Spec(
+                name="readMenu", summary="The menu and the hotel it belongs to", tag="menu", result=WholeMenu
+            ),
+        )
+    ]

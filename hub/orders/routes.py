@@ -1,0 +1,170 @@
+"""HTTP of the orders: the same operations as over the socket, and reading."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct, structs
+
+from hub.errors import (
+    AgeNotAttested,
+    AlreadyPreparing,
+    IdCheckRequired,
+    InvalidTransition,
+    ItemUnavailable,
+    NotFound,
+    OutOfStock,
+    PriceChanged,
+    StayEnded,
+    VersionMismatch,
+)
+from hub.orders.documents import ChangedOrder, OneOrder, Orders
+from hub.orders.messages import (
+    AdvanceArgs,
+    CancelArgs,
+    LineNumbers,
+    OrderPage,
+    PlaceArgs,
+    PlaceReply,
+    Version,
+)
+from hub.orders.reading import MOST_ORDERS, read_active_orders, read_order
+from hub.orders.transitions import OrderTarget
+from hub.web.endpoint import Endpoint, Spec
+from hub.web.gate import Gate, operation_id, path_id, query
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from hub.db.database import Database
+    from hub.operations import Operations
+
+
+class ListOrders(Struct, frozen=True, forbid_unknown_fields=True):
+    """`after` is the `next` of the page before."""
+
+    status: Literal["active"] = "active"
+    after: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=MOST_ORDERS)] = MOST_ORDERS
+
+
+class AdvanceOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """One step; `id_checked` confirms the guest's age when an age-restricted item is handed over."""
+
+    to: OrderTarget
+    expected_version: Version | None = None
+    id_checked: bool = False
+
+
+class CancelOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """`items` are lines; without them the whole order is cancelled."""
+
+    items: LineNumbers | None = None
+    reason: Annotated[str, Meta(max_length=200)] | None = None
+    expected_version: Version | None = None
+
+
+def routes(gate: Gate, operations: Operations, database: Database) -> list[Endpoint]:
+    async def place(request: Request) -> Raw:
+        principal = gate.principal(request)
+        op_id = operation_id(request)
+        return await operations.call("order.place", principal, op_id, await gate.body(request))
+
+    async def read(request: Request) -> PlaceReply:
+        principal = gate.principal(request)
+        order_id = path_id(request, "order_id")
+        async with database.read(principal.tenant_id, principal.actor()) as scope:
+            return PlaceReply(order=await read_order(scope, principal, order_id))
+
+    async def list_active(request: Request) -> OrderPage:
+        principal = gate.principal(request)
+        wanted = query(request, ListOrders)
+        async with database.read(principal.tenant_id, principal.actor()) as scope:
+            return await read_active_orders(scope, principal, wanted.after, wanted.limit)
+
+    async def advance(request: Request) -> Raw:
+        principal = gate.principal(request)
+        op_id, order_id = operation_id(request), path_id(request, "order_id")
+        step = await gate.read(request, AdvanceOrder)
+        args = msgspec.json.encode(AdvanceArgs(order_id=order_id, **structs.asdict(step)))
+        return await operations.call("order.advance", principal, op_id, args)
+
+    async def cancel(request: Request) -> Raw:
+        principal = gate.principal(request)
+        op_id, order_id = operation_id(request), path_id(request, "order_id")
+        wish = await gate.read(request, CancelOrder)
+        args = msgspec.json.encode(CancelArgs(order_id=order_id, **structs.asdict(wish)))
+        return await operations.call("order.cancel", principal, op_id, args)
+
+    return [
+        Endpoint(
+            "POST",
+            "/api/v1/orders",
+            place,
+            Spec(
+                name="placeOrder",
+                summary="Place an order for the room of the tablet",
+                tag="orders",
+                body=PlaceArgs,
+                result=OneOrder,
+                status=HTTPStatus.CREATED,
+                errors=(NotFound, PriceChanged, OutOfStock, ItemUnavailable, AgeNotAttested, StayEnded),
+                once=True,
+            ),
+        ),
+        Endpoint(
+            "GET",
+            "/api/v1/orders",
+            list_active,
+            Spec(
+                name="listOrders",
+                summary="Active orders, oldest first: of the room's stay, or a kitchen's whole hotel",
+                tag="orders",
+                query=ListOrders,
+                result=Orders,
+                errors=(StayEnded,),
+            ),
+        ),
+        Endpoint(
+            "GET",
+            "/api/v1/orders/{order_id}",
+            read,
+            Spec(
+                name="readOrder",
+                summary="One order",
+                tag="orders",
+                result=OneOrder,
+                errors=(NotFound, StayEnded),
+            ),
+        ),
+        Endpoint(
+            "POST",
+            "/api/v1/orders/{order_id}/advance",
+            advance,
+            Spec(
+                name="advanceOrder",
+                summary="Move an order one step on",
+                tag="orders",
+                body=AdvanceOrder,
+                result=ChangedOrder,
+                errors=(NotFound, InvalidTransition, VersionMismatch, IdCheckRequired),
+                once=True,
+            ),
+        ),
+        Endpoint(
+            "POST",
+            "/api/v1/orders/{order_id}/cancel",
+            cancel,
+            Spec(
+                name="cancelOrder",
+                summary="Cancel an order, or some of its items",
+                tag="orders",
+                body=CancelOrder,
+                result=ChangedOrder,
+                errors=(NotFound, InvalidTransition, VersionMismatch, AlreadyPreparing, StayEnded),
+                once=True,
+            ),
+        ),
+    ]
