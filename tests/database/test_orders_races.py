@@ -193,8 +193,8 @@ async def test_a_deadlock_with_another_system_is_survived(
     settings: Settings,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Another system locks an order and then the stock, against the order of locks. The hub is the victim, and
-    does its transaction again as a whole."""
+    """Another system locks an order and then the stock, against the order of locks. The hub is the victim,
+    and does its transaction again as a whole."""
     caplog.set_level("INFO", "hub.db.database")
     order = await client.place(hotel, {"cake": 1})
     async with another_writer(settings) as foreign:
