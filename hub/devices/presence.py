@@ -7,6 +7,7 @@ that is killed leaves its devices online with an old `last_seen_at`, which reade
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -15,6 +16,7 @@ import anyio
 from msgspec import Struct
 
 from hub.db.ids import uuid7
+from hub.db.pool import DATABASE_ERRORS
 from hub.db.scope import Actor
 from hub.devices import store
 from hub.errors import HubError
@@ -24,22 +26,23 @@ if TYPE_CHECKING:
     from hub.db.scope import Scope
 
 _LAST_FLUSH_SECONDS: Final = 2.0
+_log = logging.getLogger(__name__)
 # The generation of a session that was never the latest: the database counts from 1.
 _SUPERSEDED: Final = 0
 
 
 class _Session(Struct, eq=False):
     device_id: UUID
-    seen_at: datetime
+    opened_at: datetime
     written_at: datetime
     generation: int | None = None
-    closed: bool = False
+    closed_at: datetime | None = None
 
 
 class Presence:
     """Collects what sessions report, without waiting, and writes it every `flush_seconds`.
 
-    That a session lives is written every `seen_seconds` only: nobody needs it to the second.
+    That a session lives - its device answers pings, or it would be closed - is written every `seen_seconds`.
     """
 
     def __init__(self, database: Database, *, flush_seconds: float = 1.0, seen_seconds: float = 30.0) -> None:
@@ -51,16 +54,11 @@ class Presence:
     def opened(self, tenant_id: UUID, device_id: UUID, session_id: UUID) -> None:
         now = self._database.clock()
         sessions = self._tenants.setdefault(tenant_id, {})
-        sessions[session_id] = _Session(device_id, seen_at=now, written_at=now)
-
-    def seen(self, tenant_id: UUID, session_id: UUID) -> None:
-        """Something came from the session's device."""
-        if session := self._tenants.get(tenant_id, {}).get(session_id):
-            session.seen_at = self._database.clock()
+        sessions[session_id] = _Session(device_id, opened_at=now, written_at=now)
 
     def closed(self, tenant_id: UUID, session_id: UUID) -> None:
         if session := self._tenants.get(tenant_id, {}).get(session_id):
-            session.closed = True
+            session.closed_at = self._database.clock()
 
     async def run(self) -> None:
         """Write until cancelled, and once more then."""
@@ -77,29 +75,31 @@ class Presence:
         for tenant_id, sessions in list(self._tenants.items()):
             try:
                 await self._flush_tenant(tenant_id, sessions)
-            except HubError:
+            except (HubError, *DATABASE_ERRORS) as error:
+                _log.warning("presence not written", extra={"reason": type(error).__name__})
                 continue
             if not sessions:
                 self._tenants.pop(tenant_id, None)
 
     async def _flush_tenant(self, tenant_id: UUID, sessions: dict[UUID, _Session]) -> None:
-        for session_id in [key for key, one in sessions.items() if one.closed and one.generation is None]:
+        brief = [key for key, one in sessions.items() if one.closed_at and one.generation is None]
+        for session_id in brief:
             del sessions[session_id]
         present = list(sessions.values())
         # Of several sessions of one device only the latest counts; the dict keeps the order of arrival.
-        latest = {one.device_id: one for one in present if not one.closed}
-        due = self._database.clock() - self._seen_every
-        opening = {device: one.seen_at for device, one in latest.items() if one.generation is None}
+        latest = {one.device_id: one for one in present if one.closed_at is None}
+        now = self._database.clock()
+        opening = {device: one.opened_at for device, one in latest.items() if one.generation is None}
         living = {
-            (device, one.generation): one.seen_at
+            (device, one.generation): now
             for device, one in latest.items()
-            if one.generation is not None and one.written_at <= due
+            if one.generation is not None and now - one.written_at >= self._seen_every
         }
-        ended = [key for key, one in sessions.items() if one.closed]
+        ended = [key for key, one in sessions.items() if one.closed_at]
         closing = {
-            (one.device_id, one.generation): one.seen_at
-            for one in map(sessions.__getitem__, ended)
-            if one.generation is not None
+            (one.device_id, one.generation): one.closed_at
+            for one in present
+            if one.generation is not None and one.closed_at is not None
         }
         if not (opening or closing or living):
             return
@@ -120,5 +120,5 @@ class Presence:
                 one.generation = generations.get(one.device_id, one.generation or _SUPERSEDED)
             elif one.generation is None:
                 one.generation = _SUPERSEDED
-        for (device, _), seen_at in living.items():
-            latest[device].written_at = seen_at
+        for device, _ in living:
+            latest[device].written_at = now

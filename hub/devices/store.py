@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from hub.db.pool import DATABASE_ERRORS
 from hub.db.queries import load
 from hub.devices.model import Device
 from hub.errors import Conflict, Unavailable
@@ -31,7 +32,7 @@ async def claim_code(auth_pool: Pool, code_hash: bytes) -> tuple[UUID, UUID] | N
     """Tenant and device of a code, which is used up by this; None when it is not good."""
     try:
         row = await auth_pool.fetchrow(CLAIM_CODE.text, code_hash)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except DATABASE_ERRORS as error:
         raise Unavailable("the hub cannot reach its data now; try again") from error
     if row is None or row["device_id"] is None:
         return None

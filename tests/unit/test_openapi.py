@@ -1,0 +1,170 @@
+"""The description of the API, held against a strict model of what OpenAPI 3.1 allows of what we use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal, cast
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from hub import __version__
+from hub.db.database import Database
+from hub.devices.commands import Devices
+from hub.devices.routes import routes as device_routes
+from hub.menu.routes import routes as menu_routes
+from hub.operations import Operations
+from hub.orders.routes import routes as order_routes
+from hub.security.tokens import Tokens
+from hub.settings import TokenKey
+from hub.web.gate import Gate
+from hub.web.openapi import Json, document
+
+TYPES = {"string", "integer", "number", "boolean", "array", "object", "null"}
+
+
+class Model(Struct, forbid_unknown_fields=True, rename="camel"):
+    """An object of the specification: a field that it does not know fails."""
+
+
+class Content(Model):
+    schema: dict[str, Any]
+
+
+class Parameter(Model):
+    name: str
+    in_: Literal["query", "path", "header"] = msgspec.field(name="in")
+    required: bool
+    schema: dict[str, Any]
+    description: str = ""
+
+
+class RequestBody(Model):
+    required: bool
+    content: dict[str, Content]
+
+
+class Answer(Model):
+    description: str
+    content: dict[str, Content]
+
+
+class Operation(Model):
+    operation_id: str
+    summary: str
+    tags: list[str]
+    responses: dict[str, Answer]
+    parameters: list[Parameter] = []
+    request_body: RequestBody | None = None
+    security: list[dict[str, list[str]]] | None = None
+
+
+class Info(Model):
+    title: str
+    version: str
+    summary: str
+    description: str
+
+
+class SecurityScheme(Model):
+    type: Literal["http"]
+    scheme: Literal["bearer"]
+    bearer_format: str
+    description: str
+
+
+class Components(Model):
+    schemas: dict[str, dict[str, Any]]
+    security_schemes: dict[str, SecurityScheme]
+
+
+class OpenApi(Model):
+    openapi: Literal["3.1.0"]
+    info: Info
+    servers: list[dict[str, str]]
+    security: list[dict[str, list[str]]]
+    paths: dict[str, dict[Literal["get", "post"], Operation]]
+    components: Components
+
+
+@pytest.fixture(scope="module")
+def described() -> Json:
+    gate = Gate(Tokens((TokenKey("k", "HS256", b"x" * 32),), 900), 65_536)
+    database, operations, devices = cast(Database, None), cast(Operations, None), cast(Devices, None)
+    routes = [
+        *menu_routes(gate, database),
+        *order_routes(gate, operations, database),
+        *device_routes(gate, devices),
+    ]
+    return document(routes)
+
+
+@pytest.fixture(scope="module")
+def openapi(described: Json) -> OpenApi:
+    return msgspec.convert(described, OpenApi)
+
+
+def operations_of(openapi: OpenApi) -> Iterator[tuple[str, str, Operation]]:
+    for path, methods in openapi.paths.items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def schemas(value: object) -> Iterator[dict[str, Any]]:
+    """Every JSON object in `value`, itself included."""
+    if isinstance(value, dict):
+        yield value
+        for part in value.values():
+            yield from schemas(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from schemas(part)
+
+
+def test_it_follows_the_specification(openapi: OpenApi) -> None:
+    assert openapi.info.version == __version__
+    names = [operation.operation_id for _, _, operation in operations_of(openapi)]
+    assert len(names) == len(set(names)) == 8
+    for path, _, operation in operations_of(openapi):
+        in_path = {parameter.name for parameter in operation.parameters if parameter.in_ == "path"}
+        assert in_path == set(re.findall(r"{(\w+)}", path))
+        assert all(parameter.required for parameter in operation.parameters if parameter.in_ == "path")
+        assert all(re.fullmatch(r"[2345]\d\d", status) for status in operation.responses)
+
+
+def test_every_reference_leads_somewhere_and_every_type_exists(described: Json) -> None:
+    known = described["components"]["schemas"]
+    used = set()
+    for schema in schemas(described):
+        if isinstance(reference := schema.get("$ref"), str):
+            used.add(reference.removeprefix("#/components/schemas/"))
+        if isinstance(kind := schema.get("type"), str) and "properties" not in described:
+            assert kind in TYPES | {"http"}
+    assert used == set(known)
+
+
+def test_each_operation_says_how_it_can_fail(openapi: OpenApi) -> None:
+    for path, method, operation in operations_of(openapi):
+        for status, answer in operation.responses.items():
+            media = "application/json" if status.startswith("2") else "application/problem+json"
+            assert list(answer.content) == [media]
+            assert answer.description
+        public = operation.security == []
+        assert public == path.startswith("/api/v1/devices/")
+        assert "401" in operation.responses
+        assert {"500", "503"} <= set(operation.responses)
+        if method == "post":
+            assert operation.request_body is not None
+            assert {"400", "413", "415"} <= set(operation.responses)
+            keys = [parameter for parameter in operation.parameters if parameter.name == "Idempotency-Key"]
+            assert len(keys) == (0 if public else 1)
+
+
+def test_limits_are_told(openapi: OpenApi) -> None:
+    quantity = openapi.components.schemas["CartLine"]["properties"]["quantity"]
+    assert (quantity["minimum"], quantity["maximum"]) == (1, 99)
+    listing = openapi.paths["/api/v1/orders"]["get"].parameters
+    limit = next(parameter for parameter in listing if parameter.name == "limit")
+    assert (limit.required, limit.schema["maximum"]) == (False, 100)
