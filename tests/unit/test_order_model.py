@@ -272,6 +272,12 @@ def test_cancelling_what_was_missing_makes_the_rest_ready() -> None:
     assert (after.status, after.ready_at) == ("ready", LATER)
 
 
+def test_an_order_that_was_begun_stays_begun() -> None:
+    begun = advance_item(order(), 1, "cooking", who(), NOW).after
+    after = cancel(begun, who(), NOW, lines=[1], reason="burnt").after
+    assert (after.status, statuses(after)) == ("cooking", ["cancelled", "pending"])
+
+
 def test_a_guest_is_too_late_once_one_item_is_begun() -> None:
     begun = advance_item(order(), 1, "cooking", who(), NOW).after
     with pytest.raises(AlreadyPreparing):

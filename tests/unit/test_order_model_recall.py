@@ -169,7 +169,7 @@ def take(step: str, state: OrderState, lines: list[int], actor: Actor, some: boo
             return acknowledge(state, actor, NOW)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(steps=st.lists(STEP, max_size=25))
 def test_no_sequence_of_steps_breaks_what_always_holds(
     steps: list[tuple[str, list[int], Actor, bool]],
@@ -189,7 +189,8 @@ def test_no_sequence_of_steps_breaks_what_always_holds(
             case "received":
                 assert live == {"pending"}
             case "cooking":
-                assert live - {"pending"}
+                # also when all that was begun is cancelled: an order never goes back to received
+                assert live
                 assert live != {"ready"}
             case "ready" | "delivering" | "delivered":
                 assert live == {"ready"}
