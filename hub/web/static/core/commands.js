@@ -1,0 +1,117 @@
+import { Backoff } from "./backoff.js";
+
+const WITHOUT_OP_ID = new Set(["order.quote", "order.seen"]);
+const ANSWER_MS = 15_000;
+const RETRY_CAP_MS = 10_000;
+
+/** A UUID, also on plain HTTP inside a hotel's network, where `crypto.randomUUID` does not exist. */
+export function newOpId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+/** A final refusal: `{code, message, temporary, details}` as the hub sent it. */
+export class CommandError extends Error {
+  constructor({ code, message, temporary = false, details = {} }) {
+    super(message);
+    this.name = "CommandError";
+    this.code = code;
+    this.temporary = temporary;
+    this.details = details;
+  }
+}
+
+/**
+ * Commands that wait for their answer. Each is sent again, under the same op_id, after every reconnect, after a
+ * temporary error and when no answer came: the hub answers a repeat with the stored result.
+ */
+export class CommandQueue {
+  #entries = new Map();
+  #nextId = 1;
+  #open = false;
+  #send;
+  #random;
+
+  /** @param {(frame: object) => void} send writes one frame to the live socket */
+  constructor({ send, random = Math.random }) {
+    this.#send = send;
+    this.#random = random;
+  }
+
+  get pending() {
+    return this.#entries.size;
+  }
+
+  run(name, args, { opId = null } = {}) {
+    const id = this.#nextId++;
+    const frame = { type: "command", id, name, args };
+    if (!WITHOUT_OP_ID.has(name)) frame.op_id = opId ?? newOpId();
+    return new Promise((resolve, reject) => {
+      const backoff = new Backoff({ random: this.#random, windowMs: 500, capMs: RETRY_CAP_MS });
+      const entry = { frame, resolve, reject, backoff, sent: false, timer: null };
+      this.#entries.set(id, entry);
+      if (this.#open) this.#transmit(entry);
+    });
+  }
+
+  /** True while this command has never left the device. */
+  unsent(opId) {
+    return this.#unsentEntry(opId) !== undefined;
+  }
+
+  /** Take back a command that has never left this device; false when it may already have been carried out. */
+  withdraw(opId) {
+    const entry = this.#unsentEntry(opId);
+    if (entry === undefined) return false;
+    this.#entries.delete(entry.frame.id);
+    entry.reject(new CommandError({ code: "withdrawn", message: "taken back before it was sent" }));
+    return true;
+  }
+
+  opened() {
+    this.#open = true;
+    for (const entry of this.#entries.values()) this.#transmit(entry);
+  }
+
+  closed() {
+    this.#open = false;
+    for (const entry of this.#entries.values()) clearTimeout(entry.timer);
+  }
+
+  answered({ id, ok, result, error }) {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    clearTimeout(entry.timer);
+    if (!ok && error.temporary) {
+      entry.timer = setTimeout(() => this.#transmit(entry), entry.backoff.next());
+      return;
+    }
+    this.#entries.delete(id);
+    if (ok) entry.resolve(result);
+    else entry.reject(new CommandError(error));
+  }
+
+  /** The device's session is over: nothing of it may be sent for the next guest. */
+  abandon() {
+    for (const entry of this.#entries.values()) {
+      clearTimeout(entry.timer);
+      entry.reject(new CommandError({ code: "session_ended", message: "the session is over" }));
+    }
+    this.#entries.clear();
+  }
+
+  #unsentEntry(opId) {
+    return [...this.#entries.values()].find((entry) => entry.frame.op_id === opId && !entry.sent);
+  }
+
+  #transmit(entry) {
+    clearTimeout(entry.timer);
+    if (!this.#open) return;
+    entry.sent = true;
+    entry.timer = setTimeout(() => this.#transmit(entry), ANSWER_MS);
+    this.#send(entry.frame);
+  }
+}

@@ -1,0 +1,27 @@
+/** Which orders a screen shows, by the hub's time: the same rules by which the hub filters its snapshots. */
+
+const MINUTE = 60_000;
+const ROOM_MINUTES = 24 * 60;
+const ACTIVE = new Set(["received", "cooking", "ready", "delivering"]);
+
+export const isActive = (order) => ACTIVE.has(order.status);
+
+const within = (time, now, minutes) => time !== null && now - Date.parse(time) <= minutes * MINUTE;
+
+/** A cancelled order stays in front of the cooks until one of them has acknowledged it. */
+export const awaitsAcknowledgement = (order) =>
+  order.status === "cancelled" && order.cancel_acked_at === null;
+
+/** On the grid: work to do, or a cancellation nobody has acknowledged. Never hidden by age. */
+export const onGrid = (order) => isActive(order) || awaitsAcknowledgement(order);
+
+/** In the recall list: delivered inside the recall window. */
+export const isRecallable = (order, now, recallMinutes) =>
+  order.status === "delivered" && within(order.finished_at, now, recallMinutes);
+
+export const onKitchenScreen = (order, now, recallMinutes) =>
+  onGrid(order) || isRecallable(order, now, recallMinutes);
+
+/** In the room: active orders of the stay, and those finished within 24 hours. */
+export const inRoom = (order, now) =>
+  isActive(order) || within(order.finished_at ?? order.cancelled_at, now, ROOM_MINUTES);

@@ -1,0 +1,72 @@
+/** Elements without templates: properties for what is alive, attributes for the rest; no markup from text, ever. */
+
+/**
+ * `h("button", { class: "primary", onclick: f, "aria-label": "..." }, "text", child)`. A property that is false, null
+ * or undefined is left out; children that are null or false too.
+ */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "class") element.className = value;
+    else if (name === "data") Object.assign(element.dataset, value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A symbol of the page's icon file. */
+export function icon(name, className = "icon") {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", className);
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `/static/art/icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/**
+ * Make the children of `parent` match `items` in order, keeping the element of every key that stays, with its focus,
+ * scroll and pressed state. `create(item)` returns a new element, `update(element, item)` is called for all.
+ */
+export function reconcile(parent, items, { key, create, update }) {
+  const known = new Map([...parent.children].map((element) => [element.dataset.key, element]));
+  let place = parent.firstElementChild;
+  for (const [index, item] of items.entries()) {
+    const name = key(item, index);
+    let element = known.get(name);
+    if (element) {
+      known.delete(name);
+    } else {
+      element = create(item);
+      element.dataset.key = name;
+    }
+    if (element === place) place = place.nextElementSibling;
+    else parent.insertBefore(element, place);
+    update(element, item);
+  }
+  for (const element of known.values()) element.remove();
+}
+
+/** Set text only when it differs: a live region must not repeat itself, a selection must not be lost. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Run `work` in the next frame, once, however often it is asked for. */
+export function perFrame(work) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      work();
+    });
+  };
+}

@@ -1,0 +1,364 @@
+import { Backoff } from "./core/backoff.js";
+import { ServerClock } from "./core/clock.js";
+import { closePolicy } from "./core/closecodes.js";
+import { CommandQueue } from "./core/commands.js";
+import { Device, Refused } from "./core/device.js";
+import { Store } from "./core/store.js";
+
+const PROTOCOL = "hub.v1.json";
+const WELCOME_MS = 10_000;
+const CLOSED_MS = 2_500;
+const RECHECK_MS = 30_000;
+
+/**
+ * One screen's line to the hub: pairing, token, socket, position, documents, commands, clock.
+ *
+ * phase: "starting" | "unpaired" | "connecting" | "live" | "ended". Only "live" means "up to date": the hub has sent a
+ * position after the join, and not longer than two of its intervals ago. `reason` says why a session ended.
+ * Events: "phase" after every change of phase or reason, "wipe" when the guest's stay is over.
+ */
+export class Hub extends EventTarget {
+  phase = "starting";
+  reason = null;
+  principal = null;
+  /** The hub's time (ms) of the last frame, null before the first one. */
+  lastFrameAt = null;
+  store = new Store();
+
+  #kind;
+  #url;
+  #WebSocket;
+  #device;
+  #clock;
+  #backoff;
+  #commands;
+  #code = null;
+  #position = null;
+  #socket = null;
+  #closing = Promise.resolve();
+  #generation = 0;
+  #asking = false;
+  #joined = false;
+  #rechecked = false;
+  #stayEnded = false;
+  #silenceMs = WELCOME_MS;
+  #heardAt = 0;
+  #timers = { retry: null, silence: null, renew: null };
+
+  constructor({ kind, url, storage, fetch, WebSocket, clock = new ServerClock(), random = Math.random }) {
+    super();
+    this.#kind = kind;
+    this.#url = url;
+    this.#WebSocket = WebSocket;
+    this.#clock = clock;
+    this.#device = new Device({ kind, storage, fetch });
+    this.#backoff = new Backoff({ random });
+    this.#commands = new CommandQueue({ send: (frame) => this.#send(frame), random });
+  }
+
+  get live() {
+    return this.phase === "live";
+  }
+
+  /** Commands whose answer is still to come. */
+  get pending() {
+    return this.#commands.pending;
+  }
+
+  now() {
+    return this.#clock.now();
+  }
+
+  /** Start with a claim code from the page's address, or with the credential of an earlier visit. */
+  start(code = null) {
+    this.#code = code;
+    this.#connect();
+  }
+
+  /** Resolves with the result after the commit; rejects with a CommandError when the answer is final. */
+  async command(name, args, options) {
+    const result = await this.#commands.run(name, args, options);
+    if (result.order) this.store.apply("order", result.order);
+    if (result.menu_item) this.store.apply("menu_item", result.menu_item);
+    return result;
+  }
+
+  /** True while this command has never left the device. */
+  unsent(opId) {
+    return this.#commands.unsent(opId);
+  }
+
+  withdraw(opId) {
+    return this.#commands.withdraw(opId);
+  }
+
+  /** Try now instead of after the back-off: somebody asked, or the device woke up. */
+  retry() {
+    if (this.phase === "live") {
+      if (performance.now() - this.#heardAt > this.#silenceMs) this.#lost("silence");
+    } else if (this.#socket === null && !this.#asking) {
+      this.#rechecked = false;
+      this.#connect();
+    }
+  }
+
+  /** The network of this device went away: find out at once whether the hub can still be reached. */
+  doubt() {
+    if (this.phase === "live" || this.#socket !== null) this.#lost("offline");
+  }
+
+  async #connect() {
+    clearTimeout(this.#timers.retry);
+    const generation = ++this.#generation;
+    const current = () => generation === this.#generation;
+    this.#dropSocket();
+    if (this.phase === "live" || this.phase === "starting") this.#become("connecting");
+    let token;
+    this.#asking = true;
+    try {
+      if (this.#code !== null) await this.#claim();
+      token = await this.#device.token();
+      await this.#closing;
+    } catch (error) {
+      if (current()) this.#noToken(error);
+      return;
+    } finally {
+      this.#asking = false;
+    }
+    if (!current()) return;
+    if (this.phase !== "ended") this.#become("connecting");
+    this.#open(token, current);
+  }
+
+  async #claim() {
+    try {
+      await this.#device.claim(this.#code);
+      this.#forgetState();
+    } catch (error) {
+      // A code works once. Whoever opens the same link again is still paired by the credential of the first time.
+      if (!(error instanceof Refused) || !this.#device.paired) throw error;
+    }
+    this.#code = null;
+  }
+
+  #noToken(error) {
+    if (!(error instanceof Refused)) {
+      if (this.phase !== "ended") this.#become("connecting");
+      this.#retryIn(this.#backoff.next());
+      return;
+    }
+    this.#forgetState();
+    this.#code = null;
+    if (this.#stayEnded || error.code === "stay_ended") this.#become("ended", "stay_ended");
+    else this.#become("unpaired", error.code);
+    if (this.#device.paired) this.#retryIn(RECHECK_MS);
+  }
+
+  #open(token, current) {
+    const socket = new this.#WebSocket(this.#url, [PROTOCOL]);
+    this.#socket = socket;
+    this.#joined = false;
+    this.#heard(WELCOME_MS);
+    socket.onopen = () => {
+      if (!current()) return;
+      const hello = { type: "hello", token, client: `${this.#kind}/1` };
+      if (this.#position) hello.since = this.#position;
+      this.#send(hello);
+    };
+    socket.onmessage = ({ data }) => current() && this.#received(data);
+    socket.onclose = ({ code }) => {
+      if (!current()) return;
+      this.#socket = null;
+      this.#closed(code);
+    };
+  }
+
+  #received(text) {
+    let frame;
+    try {
+      frame = JSON.parse(text);
+    } catch {
+      this.#lost("not JSON");
+      return;
+    }
+    this.#heard(this.#silenceMs);
+    switch (frame.type) {
+      case "welcome":
+        return this.#welcomed(frame);
+      case "snapshot":
+        this.#position = { epoch: frame.epoch, seq: frame.seq };
+        return this.store.replace(frame.state);
+      case "event":
+        return this.#event(frame);
+      case "position":
+        return this.#positioned(frame);
+      case "reply":
+        return this.#commands.answered(frame);
+      case "bye":
+        if (Number.isFinite(frame.retry_ms)) this.#backoff.windowMs = frame.retry_ms;
+        return undefined;
+      default:
+        return undefined; // a newer hub may say more than we understand
+    }
+  }
+
+  #welcomed({ principal, ping_ms, retry_ms, server_time }) {
+    this.#clock.reset();
+    this.#clock.sync(server_time);
+    this.#backoff.windowMs = retry_ms;
+    const stayChanged = this.principal !== null && this.principal.stay_id !== principal.stay_id;
+    this.principal = principal;
+    if (stayChanged) this.dispatchEvent(new Event("wipe"));
+    this.#heard(2 * ping_ms);
+    this.#renewLater();
+  }
+
+  #event({ seq, kind, data }) {
+    if (this.#position === null || seq <= this.#position.seq) return;
+    if (kind === "topic.ended") {
+      this.#stayEnded = true;
+      this.#forgetState();
+      this.dispatchEvent(new Event("wipe"));
+      return;
+    }
+    this.store.apply(kind, data);
+    this.#position = { epoch: this.#position.epoch, seq };
+  }
+
+  #positioned({ epoch, seq, server_time }) {
+    this.#clock.sync(server_time);
+    if (this.#position !== null && this.#position.epoch !== epoch) {
+      this.#position = null;
+      this.#lost("another epoch");
+      return;
+    }
+    if (this.#position === null) return; // the stay has ended; the close follows
+    if (seq > this.#position.seq) this.#position = { epoch, seq };
+    if (this.#joined) return;
+    this.#joined = true;
+    this.#rechecked = false;
+    this.#stayEnded = false;
+    this.#backoff.reset();
+    this.#become("live");
+    this.#commands.opened();
+  }
+
+  #closed(code) {
+    clearTimeout(this.#timers.silence);
+    clearTimeout(this.#timers.renew);
+    this.#commands.closed();
+    const { name, action } = closePolicy(code);
+    if (action === "stop") {
+      this.#become("ended", name);
+      return;
+    }
+    if (action === "recheck") {
+      this.#device.forgetToken();
+      if (this.#stayEnded || this.#rechecked) {
+        this.#forgetState();
+        this.#become("ended", this.#stayEnded ? "stay_ended" : name);
+        this.#retryIn(this.#rechecked ? RECHECK_MS : this.#backoff.next());
+        this.#rechecked = true;
+        return;
+      }
+      this.#rechecked = true;
+    }
+    if (action === "renew") this.#device.forgetToken();
+    if (action === "reset") this.#position = null;
+    if (this.phase !== "ended") this.#become("connecting", name);
+    this.#retryIn(this.#backoff.next());
+  }
+
+  #lost(why) {
+    this.#generation += 1;
+    this.#dropSocket();
+    if (this.phase !== "ended") this.#become("connecting", why);
+    this.#retryIn(this.#backoff.next());
+  }
+
+  /** Let go of the socket; the next one waits until this one is closed, or for 2.5 s when the network is dead. */
+  #dropSocket() {
+    const socket = this.#socket;
+    if (socket === null) return;
+    this.#socket = null;
+    clearTimeout(this.#timers.silence);
+    clearTimeout(this.#timers.renew);
+    this.#commands.closed();
+    socket.onopen = null;
+    socket.onmessage = null;
+    this.#closing = new Promise((resolve) => {
+      const timer = setTimeout(resolve, CLOSED_MS);
+      socket.onclose = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    socket.close();
+  }
+
+  #retryIn(ms) {
+    clearTimeout(this.#timers.retry);
+    this.#timers.retry = setTimeout(() => this.#connect(), ms);
+  }
+
+  #heard(silenceMs) {
+    this.#silenceMs = silenceMs;
+    this.#heardAt = performance.now();
+    if (this.#clock.known) this.lastFrameAt = this.#clock.now();
+    clearTimeout(this.#timers.silence);
+    this.#timers.silence = setTimeout(() => this.#lost("silence"), silenceMs);
+  }
+
+  #renewLater(ms = this.#device.renewInMs) {
+    clearTimeout(this.#timers.renew);
+    this.#timers.renew = setTimeout(async () => {
+      const socket = this.#socket;
+      try {
+        const token = await this.#device.token();
+        if (socket !== this.#socket) return;
+        this.#send({ type: "refresh", token });
+        this.#renewLater();
+      } catch {
+        if (socket === this.#socket) this.#renewLater(15_000); // the hub says 4005 when it is too late
+      }
+    }, ms);
+  }
+
+  #forgetState() {
+    this.#position = null;
+    this.#commands.abandon();
+    this.store.clear();
+  }
+
+  #send(frame) {
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
+  }
+
+  #become(phase, reason = null) {
+    if (phase === this.phase && reason === this.reason) return;
+    this.phase = phase;
+    this.reason = reason;
+    this.dispatchEvent(new Event("phase"));
+  }
+}
+
+/** The hub of this page: code from the address, credential from this browser, wake-ups from the window. */
+export function openHub(kind) {
+  const url = new URL("/ws", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const hub = new Hub({
+    kind,
+    url: url.href,
+    storage: localStorage,
+    fetch: (...request) => fetch(...request),
+    WebSocket,
+  });
+  addEventListener("online", () => hub.retry());
+  addEventListener("offline", () => hub.doubt());
+  document.addEventListener("visibilitychange", () => document.hidden || hub.retry());
+  addEventListener("hashchange", () => location.hash.startsWith("#claim=") && location.reload());
+  const code = new URLSearchParams(location.hash.slice(1)).get("claim");
+  if (code !== null) history.replaceState(null, "", location.pathname + location.search);
+  hub.start(code);
+  return hub;
+}

@@ -1,0 +1,146 @@
+/** One-tap language switch: every visible text comes from a catalogue that has it in Japanese and in English. */
+
+export const LANGUAGES = ["ja", "en"];
+
+export const COMMON = {
+  ja: {
+    "language.other": "English",
+    "language.switch": "英語に切り替える",
+    "allergen.shrimp": "えび",
+    "allergen.crab": "かに",
+    "allergen.walnut": "くるみ",
+    "allergen.wheat": "小麦",
+    "allergen.buckwheat": "そば",
+    "allergen.egg": "卵",
+    "allergen.milk": "乳",
+    "allergen.peanut": "落花生",
+    "allergen.almond": "アーモンド",
+    "allergen.abalone": "あわび",
+    "allergen.squid": "いか",
+    "allergen.salmon_roe": "いくら",
+    "allergen.orange": "オレンジ",
+    "allergen.cashew": "カシューナッツ",
+    "allergen.kiwi": "キウイ",
+    "allergen.beef": "牛肉",
+    "allergen.sesame": "ごま",
+    "allergen.salmon": "さけ",
+    "allergen.mackerel": "さば",
+    "allergen.soy": "大豆",
+    "allergen.chicken": "鶏肉",
+    "allergen.banana": "バナナ",
+    "allergen.pork": "豚肉",
+    "allergen.macadamia": "マカダミアナッツ",
+    "allergen.peach": "もも",
+    "allergen.yam": "やまいも",
+    "allergen.apple": "りんご",
+    "allergen.gelatin": "ゼラチン",
+  },
+  en: {
+    "language.other": "日本語",
+    "language.switch": "Switch to Japanese",
+    "allergen.shrimp": "Shrimp",
+    "allergen.crab": "Crab",
+    "allergen.walnut": "Walnut",
+    "allergen.wheat": "Wheat",
+    "allergen.buckwheat": "Buckwheat",
+    "allergen.egg": "Egg",
+    "allergen.milk": "Milk",
+    "allergen.peanut": "Peanut",
+    "allergen.almond": "Almond",
+    "allergen.abalone": "Abalone",
+    "allergen.squid": "Squid",
+    "allergen.salmon_roe": "Salmon roe",
+    "allergen.orange": "Orange",
+    "allergen.cashew": "Cashew",
+    "allergen.kiwi": "Kiwi",
+    "allergen.beef": "Beef",
+    "allergen.sesame": "Sesame",
+    "allergen.salmon": "Salmon",
+    "allergen.mackerel": "Mackerel",
+    "allergen.soy": "Soy",
+    "allergen.chicken": "Chicken",
+    "allergen.banana": "Banana",
+    "allergen.pork": "Pork",
+    "allergen.macadamia": "Macadamia",
+    "allergen.peach": "Peach",
+    "allergen.yam": "Yam",
+    "allergen.apple": "Apple",
+    "allergen.gelatin": "Gelatin",
+  },
+};
+
+/** The other language by its own name: the only text that is meant for those who cannot read the page. */
+export const LANGUAGE_NAMES = { ja: "日本語", en: "English" };
+
+export class Translator extends EventTarget {
+  #catalogues;
+  #key;
+  #storage;
+  #language;
+
+  /** @param catalogues objects `{ja: {key: text}, en: {key: text}}`; texts hold `{name}` placeholders */
+  constructor({ catalogues, storage, key, fallback = "ja" }) {
+    super();
+    this.#catalogues = Object.fromEntries(
+      LANGUAGES.map((language) => [language, Object.assign({}, ...catalogues.map((each) => each[language]))]),
+    );
+    this.#storage = storage;
+    this.#key = key;
+    const kept = storage.getItem(key);
+    this.#language = LANGUAGES.includes(kept) ? kept : fallback;
+  }
+
+  get language() {
+    return this.#language;
+  }
+
+  get other() {
+    return this.#language === "ja" ? "en" : "ja";
+  }
+
+  set language(language) {
+    if (language === this.#language || !LANGUAGES.includes(language)) return;
+    this.#language = language;
+    this.#storage.setItem(this.#key, language);
+    this.dispatchEvent(new Event("change"));
+  }
+
+  has(key) {
+    return key in this.#catalogues[this.#language];
+  }
+
+  text(key, values = {}) {
+    const text = this.#catalogues[this.#language][key];
+    if (text === undefined) throw new Error(`no text for ${key} in ${this.#language}`);
+    return text.replaceAll(/\{(\w+)\}/g, (_, name) => values[name]);
+  }
+
+  /** `name_ja` or `name_en` of a document. */
+  of(document, field) {
+    return document[`${field}_${this.#language}`] ?? "";
+  }
+
+  /** The same field in the other language. */
+  otherOf(document, field) {
+    return document[`${field}_${this.other}`] ?? "";
+  }
+
+  number(value) {
+    return value.toLocaleString(this.#language === "ja" ? "ja-JP" : "en-GB");
+  }
+
+  yen(amount) {
+    return this.#language === "ja" ? `${this.number(amount)}円` : `¥${this.number(amount)}`;
+  }
+
+  /** "21:05" or "21:05:09" in the hotel's time zone. */
+  time(milliseconds, timeZone, { seconds = false } = {}) {
+    return new Intl.DateTimeFormat("en-GB", {
+      timeZone,
+      hour: "2-digit",
+      minute: "2-digit",
+      second: seconds ? "2-digit" : undefined,
+      hourCycle: "h23",
+    }).format(milliseconds);
+  }
+}

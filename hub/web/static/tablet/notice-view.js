@@ -1,0 +1,38 @@
+import { h, icon } from "../dom.js";
+
+const NOTICES = {
+  loading: { symbol: "tray", action: null },
+  unpaired: { symbol: "door", action: "retry" },
+  ended: { symbol: "featured", action: "retry" },
+  replaced: { symbol: "door", action: "here" },
+  stopped: { symbol: "stop", action: "retry" },
+};
+
+/** A whole page for a state in which there is no menu to show: what it is, and what to do. */
+export class NoticeView extends HTMLElement {
+  #app;
+  #state = null;
+
+  attach(app) {
+    this.#app = app;
+  }
+
+  show(name, { slow = false } = {}) {
+    const { i18n, hub } = this.#app;
+    const state = `${name}.${slow}.${i18n.language}`;
+    if (this.#state === state) return;
+    this.#state = state;
+    const { symbol, action } = NOTICES[name];
+    this.dataset.notice = name;
+    this.replaceChildren(
+      h("div", { class: "notice" },
+        icon(symbol, "icon huge"),
+        h("h1", {}, i18n.text(name)),
+        h("p", {}, i18n.text(slow ? "loading.slow" : `${name}.hint`)),
+        name === "loading" ? h("span", { class: "spinner" }) : "",
+        action || slow ? h("button", { type: "button", class: "primary", onclick: () => hub.retry() }, i18n.text(action ?? "retry")) : ""),
+    );
+  }
+}
+
+customElements.define("notice-view", NoticeView);
