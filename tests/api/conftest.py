@@ -10,14 +10,13 @@ import httpx
 import msgspec
 import pytest
 
+from hub.app import http_routes
 from hub.db.pool import Role, create_pool
 from hub.devices.commands import Devices
-from hub.devices.routes import routes as device_routes
 from hub.menu import commands as menu_commands
-from hub.menu.routes import routes as menu_routes
 from hub.operations import Operations
+from hub.ops.health import Health
 from hub.orders import commands as order_commands
-from hub.orders.routes import routes as order_routes
 from hub.security.tokens import Tokens
 from hub.web.gate import Gate
 from hub.web.site import site
@@ -94,13 +93,8 @@ async def app(database: Database, settings: Settings) -> AsyncIterator[Starlette
     auth_pool = await create_pool(settings, Role.AUTH, 1)
     gate = Gate(TOKENS, settings.body_bytes)
     operations = Operations(database, [*order_commands.OPERATIONS, *menu_commands.OPERATIONS])
-    yield site(
-        [
-            *menu_routes(gate, database),
-            *order_routes(gate, operations, database),
-            *device_routes(gate, Devices(auth_pool, database, TOKENS)),
-        ]
-    )
+    devices = Devices(auth_pool, database, TOKENS)
+    yield site(http_routes(gate, operations, database, devices, Health([])))
     await auth_pool.close()
 
 
