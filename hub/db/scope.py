@@ -7,16 +7,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+import asyncpg
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from hub.db.pool import Pool, Pooled
     from hub.db.queries import Query
 
@@ -101,5 +100,11 @@ async def tenant_scope(
     # Leaving `acquire` rolls back what is still open, also when the task is cancelled inside a statement.
     async with pool.acquire() as connection:
         await connection.execute(begin)
-        yield Scope(connection, tenant_id, clock())
+        try:
+            yield Scope(connection, tenant_id, clock())
+        except Exception:
+            # A refused command is no fault of the program; left open, asyncpg would log an error for each.
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await connection.execute("ROLLBACK")
+            raise
         await connection.execute("COMMIT")
