@@ -1,0 +1,112 @@
+"""The command line: what it refuses, and how an error looks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from hub import __version__, cli, legs
+from hub.errors import SettingError
+
+
+def run(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["hub", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert isinstance(exit_.value.code, int)
+    return exit_.value.code
+
+
+def test_help_names_every_command() -> None:
+    result = CliRunner().invoke(cli.commands, ["--help"])
+    assert result.exit_code == 0
+    assert set(cli.commands.commands) == {"demo", "migrate", "openapi", "serve", "sync", "test"}
+    for name in cli.commands.commands:
+        assert CliRunner().invoke(cli.commands, [name, "--help"]).exit_code == 0
+
+
+def test_version() -> None:
+    assert CliRunner().invoke(cli.commands, ["--version"]).output == f"hub, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nothing"],
+        ["serve", "--workers", "0"],
+        ["serve", "--port", "65536"],
+        ["demo", "--port", "http"],
+        ["migrate", "--to", "-1"],
+    ],
+)
+def test_wrong_arguments(arguments: list[str]) -> None:
+    assert CliRunner().invoke(cli.commands, arguments).exit_code == 2
+
+
+def test_a_missing_setting_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("migrate", monkeypatch=monkeypatch) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("hub: HUB_DATABASE_URL is missing; expected ")
+    assert err.count("\n") == 1
+
+
+def test_an_error_of_several_lines_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def fails() -> None:
+        raise SettingError("one\n  two")
+
+    monkeypatch.setattr(cli, "commands", fails)
+    assert run(monkeypatch=monkeypatch) == 2
+    assert capsys.readouterr().err == "hub: one two\n"
+
+
+def test_the_quick_leg_leaves_out_what_needs_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fake(leg: legs.Leg, environment: Mapping[str, str], arguments: Sequence[str]) -> int:
+        return 7 if leg.markers == "not browser and not slow and not debian" else 0
+
+    monkeypatch.setattr(legs, "_pytest", fake)
+    assert legs.run(everything=False, arguments=[]) == 7
+
+
+def test_all_needs_every_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(legs, "missing", lambda: ["chromium", "redis-server"])
+    with pytest.raises(SettingError, match="chromium redis-server"):
+        legs.run(everything=True, arguments=[])
+
+
+def test_missing_packages_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    nowhere = {name: str(tmp_path / "none") for name in legs.OLD_SERVERS}
+    monkeypatch.setattr(legs, "OLD_SERVERS", nowhere)
+    assert legs.missing() == ["chromium", "fonts-noto-cjk", "postgresql-15", "redis-server"]
+
+
+def test_all_fails_when_one_leg_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = iter([1, 0])
+    monkeypatch.setattr(legs, "missing", list)
+    monkeypatch.setattr(legs, "_pytest", lambda *_: next(codes))
+    assert legs.run(everything=True, arguments=[]) == 1
+    assert next(codes, None) is None
+
+
+def test_nothing_collected_is_a_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    leg = legs.Leg("nothing", "browser and not browser", {})
+    arguments = ["--collect-only", "-q", "tests/unit/test_cli.py"]
+    assert legs._pytest(leg, {"PATH": ""}, arguments) == 5
+    assert "counts as a failure" in capfd.readouterr().err
+
+
+def test_an_installed_hub_has_no_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(legs, "ROOT", tmp_path)
+    with pytest.raises(SettingError, match="checkout"):
+        legs.run(everything=False, arguments=[])
