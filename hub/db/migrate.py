@@ -8,6 +8,7 @@ stay readable. A file is one transaction with its bookkeeping, unless its first 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import random
 import re
@@ -142,6 +143,29 @@ async def prepare(settings: Settings) -> None:
             "run `hub migrate` once as a superuser, or make them by sql/prepare.sql.",
             field="HUB_DATABASE_URL",
         ) from error
+    finally:
+        await connection.close()
+
+
+async def create_database(maintenance_url: str, name: str) -> None:
+    """Create database `name` unless it is there."""
+    connection: Connection = await asyncpg.connect(maintenance_url, timeout=10)
+    try:
+        quoted = await connection.fetchval("SELECT quote_ident($1)", name)
+        if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
+            # somebody else may be creating it at this moment
+            with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                await connection.execute(f"CREATE DATABASE {quoted}")
+    finally:
+        await connection.close()
+
+
+async def drop_database(maintenance_url: str, name: str) -> None:
+    """Drop database `name` with everything in it, whoever is connected."""
+    connection: Connection = await asyncpg.connect(maintenance_url, timeout=10)
+    try:
+        quoted = await connection.fetchval("SELECT quote_ident($1)", name)
+        await connection.execute(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
     finally:
         await connection.close()
 

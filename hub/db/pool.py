@@ -25,6 +25,9 @@ _STATEMENT_CACHE: Final = 512
 _NEVER: Final = 10**9
 _IDLE_SECONDS: Final = 300.0
 
+# Whatever a statement may raise because of the server or the way to it.
+DATABASE_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
 _PROOF: Final = """
 SELECT current_user::text AS name, rolsuper AS superuser, rolbypassrls AS bypasses,
        current_setting('max_connections')::int
@@ -115,6 +118,11 @@ async def create_pool(settings: Settings, role: Role, size: int) -> Pool:
         pool.terminate()
         raise
     return pool
+
+
+def unconnected() -> Pool:
+    """A pool that is never connected: enough to describe what would use it. Needs a running event loop."""
+    return asyncpg.create_pool("postgresql://", min_size=0, max_size=1)
 
 
 async def _keep(_: Connection) -> None:

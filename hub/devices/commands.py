@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hub.db.database import Database
     from hub.db.pool import Pool
     from hub.db.scope import Scope
+    from hub.security.principal import Principal
     from hub.security.tokens import Tokens
 
 
@@ -83,6 +84,18 @@ class Devices:
         async with self._database.read(credential.tenant_id, _actor(credential.device_id)) as scope:
             device = await store.device(scope, credential.device_id)
         return self._issue(credential.tenant_id, admit(device, credential.secret))
+
+    async def admit_session(self, principal: Principal) -> None:
+        """Raises Unauthorized when what the token says is no longer so: device inactive, stay over."""
+        async with self._database.read(principal.tenant_id, principal.actor()) as scope:
+            device = await store.device(scope, principal.id)
+        if (
+            device is None
+            or (device.status, device.tenant_status) != ("active", "active")
+            or (device.kind, device.room_number) != (principal.kind, principal.room_number)
+            or (principal.stay_id is not None and principal.stay_id != device.stay_id)
+        ):
+            raise Unauthorized("This session has ended.")
 
     def _issue(self, tenant_id: UUID, device: Device) -> Issued:
         token, expires_at = self._tokens.issue(

@@ -20,7 +20,7 @@ GRANT EXECUTE ON FUNCTION app.tenant_id() TO hub_api;
 CREATE FUNCTION app.iso(moment timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
-GRANT EXECUTE ON FUNCTION app.iso(timestamptz) TO hub_api, hub_admin, hub_log;
+GRANT EXECUTE ON FUNCTION app.iso(timestamptz) TO hub_api, hub_relay, hub_admin, hub_log;
 
 CREATE FUNCTION app.touch_updated_at() RETURNS trigger
 LANGUAGE plpgsql AS $$

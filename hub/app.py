@@ -1,0 +1,272 @@
+"""The composition root: builds one process of the hub from its settings and connects the parts that do not
+know each other. Nothing imports this but the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+from starlette.routing import BaseRoute, WebSocketRoute
+
+from hub.db.database import Database
+from hub.db.pool import Role, connect, create_pool, unconnected
+from hub.db.scope import utc_now
+from hub.devices import routes as device_routes
+from hub.devices.commands import Devices
+from hub.devices.presence import Presence
+from hub.errors import SettingError
+from hub.log.event import rfc3339
+from hub.log.store import Log
+from hub.menu import commands as menu_commands
+from hub.menu import routes as menu_routes
+from hub.operations import Operations
+from hub.ops import health
+from hub.orders import commands as order_commands
+from hub.orders import routes as order_routes
+from hub.realtime.broker import Broker, Channels, MemoryBroker
+from hub.realtime.endpoint import Doors, Endpoint
+from hub.realtime.heartbeat import Heartbeat
+from hub.realtime.join import Past
+from hub.realtime.node import Node
+from hub.realtime.protocol import CloseCode
+from hub.realtime.redis_broker import RedisBroker
+from hub.realtime.relay import Relay
+from hub.realtime.states import States
+from hub.security.tokens import Tokens
+from hub.settings import TokenKey
+from hub.web import openapi
+from hub.web.gate import Gate
+from hub.web.site import site
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from hub.realtime.session import Session
+    from hub.security.principal import Principal
+    from hub.settings import Settings
+
+# Beside the pool of hub_api, each process holds: two for heads, one for the relay, one to look up codes.
+_HEADS: Final = 2
+_OTHERS: Final = _HEADS + 1 + 1
+# More than this on one process only queue inside PostgreSQL.
+_MOST: Final = 16
+_DRAIN_BATCHES: Final = 20
+_log = logging.getLogger(__name__)
+
+
+class Hub(Struct, frozen=True):
+    """One running process of the hub; `app` is what an ASGI server serves."""
+
+    app: Starlette
+    node: Node
+    relay: Relay | None
+    health: health.Health
+    failed: asyncio.Future[None]
+    settings: Settings
+
+    async def drain(self) -> None:
+        """Say goodbye to all sessions in batches, with spread moments to come back, and wait for them."""
+        self.health.drain()
+        seconds, retry_ms = self.settings.drain_seconds, self.settings.retry_ms
+        sessions = list(self.node.sessions)
+        size = max(1, -(-len(sessions) // _DRAIN_BATCHES))
+        for start in range(0, len(sessions), size):
+            for session in sessions[start : start + size]:
+                session.close(CloseCode.DRAIN, retry_ms=random.randint(retry_ms // 2, retry_ms * 2))
+            await asyncio.sleep(min(0.5, seconds / _DRAIN_BATCHES / 2))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds / 2):
+                await self.node.emptied()
+
+
+def pool_size(settings: Settings) -> int:
+    """Connections of hub_api in each process. Raises SettingError when the budget is too small."""
+    size = settings.db_connections // settings.workers - _OTHERS
+    if size < 1:
+        raise SettingError(
+            f"HUB_DB_CONNECTIONS is {settings.db_connections}: {settings.workers} workers need at least "
+            f"{settings.workers * (_OTHERS + 1)}.",
+            field="HUB_DB_CONNECTIONS",
+        )
+    return min(size, _MOST)
+
+
+def topics_of(principal: Principal) -> frozenset[str]:
+    """What a principal may see of its tenant's log. A guest's topic is the stay, never the room."""
+    if principal.kind == "kitchen":
+        return frozenset(("kitchen", "menu"))
+    return frozenset(("menu", f"stay:{principal.stay_id}") if principal.stay_id else ("menu",))
+
+
+def http_routes(
+    gate: Gate, operations: Operations, database: Database, devices: Devices, watch: health.Health
+) -> list[BaseRoute]:
+    """Every address but the pages and the socket."""
+    return [
+        *device_routes.routes(gate, devices),
+        *menu_routes.routes(gate, database),
+        *order_routes.routes(gate, operations, database),
+        *health.routes(watch),
+    ]
+
+
+@asynccontextmanager
+async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Hub]:
+    """Run the parts of one process; they stop at the end of the block.
+
+    Raises SettingError and Unavailable when the process cannot start. `failed` of the hub gets the exception
+    of a part that ends on its own, which is a bug: the process should end then.
+    """
+    async with AsyncExitStack() as stack:
+        api = await create_pool(settings, Role.API, pool_size(settings))
+        stack.push_async_callback(_close, api)
+        heads = await create_pool(settings, Role.RELAY, _HEADS)
+        stack.push_async_callback(_close, heads)
+        auth = await create_pool(settings, Role.AUTH, 1)
+        stack.push_async_callback(_close, auth)
+
+        database = Database(api, clock=clock)
+        log = Log(database, heads)
+        tokens = Tokens(settings.token_keys, settings.token_seconds)
+        operations = Operations(database, [*order_commands.OPERATIONS, *menu_commands.OPERATIONS])
+        devices = Devices(auth, database, tokens)
+        presence = Presence(database)
+
+        channels = Channels(settings.namespace)
+        broker: Broker | None = None
+        if settings.redis_url is not None:
+            broker = RedisBroker(settings.redis_url, channels.relay)
+            stack.push_async_callback(broker.aclose)
+        elif settings.workers == 1:
+            broker = MemoryBroker()
+        relay = None
+        if broker is not None:
+            relay = Relay(lambda: connect(settings, Role.RELAY), broker, channels)
+
+        def courier() -> bool:
+            # The broker of one process brings only what its own relay reads.
+            return (
+                broker is not None
+                and relay is not None
+                and broker.connected
+                and (settings.redis_url is not None or relay.active)
+            )
+
+        node = Node(
+            broker,
+            courier,
+            channels,
+            log.heads,
+            log.page,
+            page_events=settings.replay_page,
+            heads_seconds=settings.heads_seconds,
+            heads_alone_seconds=settings.heads_alone_seconds,
+        )
+        stack.push_async_callback(node.aclose)
+
+        def server_time() -> str:
+            return rfc3339(clock())
+
+        async def admit(session: Session) -> None:
+            await devices.admit_session(session.principal)
+
+        past = Past(
+            page=log.page,
+            state=States(log.state).get,
+            admit=admit,
+            server_time=server_time,
+            page_events=settings.replay_page,
+            max_events=settings.replay_max_events,
+            lagging_seconds=settings.lagging_seconds,
+        )
+        heartbeat = Heartbeat(server_time)
+        doors = Doors(
+            verify=tokens.verify,
+            topics=topics_of,
+            call=operations.call,
+            opened=lambda principal, session: presence.opened(principal.tenant_id, principal.id, session),
+            closed=lambda principal, session: presence.closed(principal.tenant_id, session),
+        )
+        endpoint = Endpoint(node, past, heartbeat, doors, settings)
+
+        async def database_answers() -> None:
+            await api.fetchval("SELECT 1")
+
+        async def broker_answers() -> None:
+            if broker is None or not await broker.ping():
+                raise ConnectionError("no broker: nodes compare heads instead")
+
+        async def heads_are_read() -> None:
+            late = asyncio.get_running_loop().time() - node.heads_checked_at
+            if late > 5 * settings.heads_seconds:
+                raise TimeoutError(f"heads were not compared for {late:.0f} s")
+
+        watch = health.Health(
+            [
+                health.Check("database", database_answers),
+                health.Check("heads", heads_are_read),
+                health.Check("broker", broker_answers, required=False),
+            ]
+        )
+        gate = Gate(tokens, settings.body_bytes)
+        routes = http_routes(gate, operations, database, devices, watch)
+        app = site([*routes, WebSocketRoute("/ws", endpoint)])
+
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        parts = {"node": node.run(), "heartbeat": heartbeat.run(), "presence": presence.run()}
+        if broker is not None and relay is not None:
+            parts |= {"broker": broker.run(node), "relay": relay.run()}
+        tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
+        for task in tasks:
+            task.add_done_callback(lambda task: _part_ended(task, failed))
+        stack.push_async_callback(_stop, tasks)
+        yield Hub(app, node, relay, watch, failed, settings)
+
+
+def _part_ended(task: asyncio.Task[None], failed: asyncio.Future[None]) -> None:
+    if task.cancelled():
+        return
+    error = task.exception() or RuntimeError(f"{task.get_name()} ended by itself")
+    _log.critical("a part of the hub failed", exc_info=error, extra={"part": task.get_name()})
+    if not failed.done():
+        failed.set_exception(error)
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _close(pool: Any) -> None:
+    try:
+        async with asyncio.timeout(2):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+def openapi_document() -> str:
+    """The OpenAPI 3.1 document as JSON text."""
+    return json.dumps(asyncio.run(_describe()), ensure_ascii=False, indent=2)
+
+
+async def _describe() -> dict[str, Any]:
+    # The routes describe themselves; nothing behind them is called.
+    pool = unconnected()
+    database = Database(pool)
+    tokens = Tokens((TokenKey("none", "HS256", bytes(32)),), 60)
+    gate = Gate(tokens, 1)
+    return openapi.document(
+        http_routes(
+            gate, Operations(database, ()), database, Devices(pool, database, tokens), health.Health(())
+        )
+    )

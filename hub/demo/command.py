@@ -1,0 +1,71 @@
+"""`hub demo` and `hub demo --check`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import Final
+
+from rich.console import Console
+from rich.panel import Panel
+
+from hub.demo.check import check as run_check
+from hub.demo.hotel import NAME, ROOMS, new_codes, open_hotel
+from hub.demo.servers import start_missing
+from hub.errors import SettingError
+from hub.serve import bind, serve
+from hub.settings import load
+from hub.telemetry import logs
+
+_PORT: Final = 8080
+
+
+def run(*, check: bool, fresh: bool, port: int | None, workers: int) -> int:
+    """Run the demo hotel until it is interrupted; the exit code.
+
+    With `check`, on servers of its own: drive one order to the end, print the latencies, stop. With `fresh`,
+    start over. Raises SettingError and Unavailable.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    environ = {**os.environ, "HUB_WORKERS": str(workers)}
+    environ.setdefault("HUB_LOG_FORMAT", "human")
+    environ.setdefault("HUB_LOG_LEVEL", "warning")
+    if check:
+        environ["HUB_PORT"] = str(port or 0)
+    elif port is not None:
+        environ["HUB_PORT"] = str(port)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(
+            start_missing(environ, say=lambda line: console.print(f"[dim]{line}[/]"), own=check, fresh=fresh)
+        )
+        settings = load(environ)
+        logs.configure(settings.log_level, settings.log_format)
+        try:
+            listener = bind(settings)
+        except SettingError:
+            if "HUB_PORT" in environ:
+                raise
+            environ["HUB_PORT"] = "0"  # 8080 is somebody else's: any free port will do
+            settings = load(environ)
+            listener = bind(settings)
+        stack.callback(listener.close)
+        host, bound = listener.getsockname()[:2]
+        tenant_id = asyncio.run(open_hotel(settings))
+        room = ROOMS[0]
+        tablet, kitchen = asyncio.run(new_codes(settings, tenant_id, (room, None)))
+        if check:
+            return run_check(settings, environ, listener, tablet, kitchen, console)
+        base = f"http://{host}:{bound}"
+        console.print(
+            Panel.fit(
+                f"[bold]{NAME}[/]\n\n"
+                f"Guest tablet, room {room}\n  [cyan]{base}/tablet#claim={tablet}[/]\n\n"
+                f"Kitchen screen\n  [cyan]{base}/kitchen#claim={kitchen}[/]\n\n"
+                "[dim]Open both, each address works once. Order on the tablet, bump in the kitchen.\n"
+                "Ctrl+C stops the demo; its orders are kept (--fresh starts over).[/]",
+                border_style="dim",
+                padding=(1, 2),
+            )
+        )
+        return serve(settings, environ, listener)

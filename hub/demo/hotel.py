@@ -1,0 +1,82 @@
+"""The demo hotel in the database, and the single-use codes by which its screens get in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid5
+
+import msgspec
+
+from hub.db.ids import uuid7
+from hub.db.pool import Role, connect
+from hub.db.queries import load
+from hub.demo.menu import load_menu
+from hub.security.credentials import digest, new_secret
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from hub.settings import Settings
+
+SLUG: Final = "demo"
+NAME: Final = "ホテル灯 Hotel Akari"
+ROOMS: Final = tuple(f"{floor}{number:02}" for floor in range(5, 9) for number in range(1, 6))
+PHONE: Final = "9"
+CODE_LIFE: Final = timedelta(hours=12)
+
+_queries = load("demo")
+TENANT: Final = _queries["tenant"]
+INSERT_TENANT: Final = _queries["insert_tenant"]
+INSERT_TABLETS: Final = _queries["insert_tablets"]
+INSERT_KITCHEN: Final = _queries["insert_kitchen"]
+INSERT_MENU: Final = _queries["insert_menu"]
+INSERT_TAX_RATES: Final = _queries["insert_tax_rates"]
+OPEN_STAYS: Final = _queries["open_stays"]
+INSERT_CODE: Final = _queries["insert_code"]
+
+
+async def open_hotel(settings: Settings) -> UUID:
+    """Make the demo hotel if it is not there, put a guest into every empty room; its tenant id."""
+    connection = await connect(settings, Role.ADMIN)
+    try:
+        async with connection.transaction():
+            tenant_id: UUID = uuid7()
+            made = await connection.execute(INSERT_TENANT.text, tenant_id, NAME, SLUG, _settings())
+            if made == "INSERT 0 1":
+                await _furnish(connection, tenant_id)
+            else:
+                tenant_id = await connection.fetchval(TENANT.text, SLUG)
+            await connection.execute(OPEN_STAYS.text, tenant_id)
+        return tenant_id
+    finally:
+        await connection.close()
+
+
+async def new_codes(settings: Settings, tenant_id: UUID, rooms: tuple[str | None, ...]) -> list[str]:
+    """A fresh single-use code for the tablet of each room; None stands for the kitchen."""
+    connection = await connect(settings, Role.ADMIN)
+    try:
+        codes = []
+        for room in rooms:
+            code = new_secret()
+            await connection.execute(INSERT_CODE.text, tenant_id, room, digest(code), CODE_LIFE)
+            codes.append(code)
+        return codes
+    finally:
+        await connection.close()
+
+
+def _settings() -> str:
+    categories = msgspec.to_builtins(load_menu().categories)
+    return msgspec.json.encode({"phone": PHONE, "categories": categories}).decode()
+
+
+async def _furnish(connection: Connection, tenant_id: UUID) -> None:
+    await connection.execute(INSERT_TABLETS.text, tenant_id, [uuid7() for _ in ROOMS], list(ROOMS))
+    await connection.execute(INSERT_KITCHEN.text, tenant_id, uuid7())
+    items = [
+        {**msgspec.to_builtins(item), "id": str(uuid5(tenant_id, item.key)), "display_order": order}
+        for order, item in enumerate(load_menu().items)
+    ]
+    await connection.execute(INSERT_MENU.text, tenant_id, msgspec.json.encode(items).decode())
+    await connection.execute(INSERT_TAX_RATES.text, tenant_id)

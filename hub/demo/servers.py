@@ -1,0 +1,74 @@
+"""What a laptop lacks: PostgreSQL, Redis, a database, a signing key. A URL that is set always wins."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hub.db.migrate import create_database, drop_database, migrate
+from hub.embedded import start, throw_away
+from hub.embedded.home import default_home
+from hub.settings import TO_MIGRATE, load
+
+if TYPE_CHECKING:
+    from hub.embedded import Servers
+
+_DATABASE: Final = "hub_demo"
+
+
+@contextlib.contextmanager
+def start_missing(
+    environ: MutableMapping[str, str], *, say: Callable[[str], None], own: bool = False, fresh: bool = False
+) -> Iterator[None]:
+    """Start the servers whose URL `environ` does not set, put their URLs and a token key into it, and
+    migrate.
+
+    `own` starts servers for this process alone, with a directory that goes with it. `fresh` drops the
+    embedded database first. Raises SettingError and Unavailable.
+    """
+    with contextlib.ExitStack() as stack:
+        servers: Servers | None = None
+        need_redis = "HUB_REDIS_URL" not in environ
+        if "HUB_DATABASE_URL" not in environ:
+            servers = stack.enter_context(throw_away() if own else start(redis=need_redis))
+            environ["HUB_DATABASE_URL"] = servers.database_url(_DATABASE)
+            if need_redis:
+                environ["HUB_REDIS_URL"] = servers.redis_url
+            for line in servers.describe():
+                say(line)
+            maintenance = servers.database_url("postgres")
+            if fresh:
+                asyncio.run(drop_database(maintenance, _DATABASE))
+            asyncio.run(create_database(maintenance, _DATABASE))
+        if "HUB_TOKEN_KEYS" not in environ:
+            environ["HUB_TOKEN_KEYS"] = _new_key() if own else _kept_key()
+        asyncio.run(migrate(load(environ, TO_MIGRATE)))
+        yield
+
+
+def _new_key() -> str:
+    return f"demo:HS256:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def _kept_key() -> str:
+    """The key of this home: two demos at once must understand each other's tokens."""
+    path = default_home() / "token.key"
+    candidate = path.with_name(f"token.key.{os.getpid()}")
+    if not path.exists():
+        _write_private(candidate, _new_key())
+        with contextlib.suppress(FileExistsError):
+            os.link(candidate, path)  # the first one wins
+        candidate.unlink()
+    return path.read_text("ascii")
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)

@@ -1,0 +1,1 @@
+"""Live screens: sessions over WebSockets, each a cursor on its tenant's log. Knows no domain."""

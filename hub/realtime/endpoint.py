@@ -1,0 +1,252 @@
+"""The WebSocket endpoint. Its phases are types: a socket without a verified hello has no `Session`, and
+nothing that acts for a tenant can be called without one.
+
+One reader a socket that never blocks, one worker that runs its commands in order, one joiner, one writer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from msgspec import Raw, Struct
+
+from hub.errors import HubError, Internal, InvalidInput, TokenExpired, Unauthorized
+from hub.realtime.join import Past, keep_joined
+from hub.realtime.protocol import (
+    SUBPROTOCOL,
+    Bye,
+    CloseCode,
+    Command,
+    Done,
+    Failed,
+    Frame,
+    Hello,
+    Limits,
+    Refresh,
+    Welcome,
+    WhoAmI,
+    parse,
+)
+from hub.realtime.session import Phase, Session, short
+from hub.realtime.wire import SendWire
+
+if TYPE_CHECKING:
+    from hub.realtime.heartbeat import Heartbeat
+    from hub.realtime.node import Node
+    from hub.realtime.wire import AsgiSend
+    from hub.security.principal import Principal
+    from hub.settings import Settings
+
+AsgiMessage = MutableMapping[str, Any]
+AsgiReceive = Callable[[], Awaitable[AsgiMessage]]
+
+# Commands that wait for their turn in one session; a person cannot get there.
+_COMMANDS: Final = 64
+# How long a socket has to take the goodbye.
+_GOODBYE_SECONDS: Final = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Doors(Struct, frozen=True):
+    """What the endpoint asks the rest of the hub; app.py hands it in.
+
+    `verify` turns a token into a principal, or raises Unauthorized. `topics` says what a principal may see.
+    `call` runs a command: name, principal, operation id, JSON arguments. `opened` and `closed` are told of
+    every session.
+    """
+
+    verify: Callable[[str], Principal]
+    topics: Callable[[Principal], frozenset[str]]
+    call: Callable[[str, Principal, UUID | None, Raw], Awaitable[Raw]]
+    opened: Callable[[Principal, UUID], None]
+    closed: Callable[[Principal, UUID], None]
+
+
+class Endpoint:
+    """An ASGI application for the websocket scope."""
+
+    def __init__(
+        self, node: Node, past: Past, heartbeat: Heartbeat, doors: Doors, settings: Settings
+    ) -> None:
+        self._node = node
+        self._past = past
+        self._heartbeat = heartbeat
+        self._doors = doors
+        self._settings = settings
+
+    async def __call__(self, scope: AsgiMessage, receive: AsgiReceive, send: AsgiSend) -> None:
+        await receive()  # websocket.connect
+        if SUBPROTOCOL not in scope["subprotocols"]:
+            await send({"type": "websocket.close"})  # answers 403 before the upgrade
+            return
+        try:
+            await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+            wire = SendWire(send)
+            session = await self._greet(receive, wire)
+            if session is None:
+                await wire.run()
+                return
+            self._doors.opened(session.principal, session.id)
+            try:
+                await self._serve(session, wire, receive)
+            finally:
+                session.gone()
+                self._node.remove(session)
+                self._doors.closed(session.principal, session.id)
+        except OSError:
+            return  # the peer is gone
+
+    # hello
+
+    async def _greet(self, receive: AsgiReceive, wire: SendWire) -> Session | None:
+        """The first frame decides: a session, or a goodbye written to the wire."""
+        try:
+            async with asyncio.timeout(self._settings.hello_seconds):
+                message = await receive()
+        except TimeoutError:
+            return _refuse(wire, CloseCode.NO_HELLO)
+        if message["type"] != "websocket.receive":
+            raise ConnectionResetError
+        try:
+            hello = parse(message.get("text") or message.get("bytes") or b"")
+        except InvalidInput as error:
+            return _refuse(wire, CloseCode.BAD_FRAME, _told(error))
+        if not isinstance(hello, Hello):
+            return _refuse(wire, CloseCode.NO_HELLO)
+        try:
+            principal = self._doors.verify(hello.token)
+        except TokenExpired:
+            return _refuse(wire, CloseCode.TOKEN_EXPIRED, retry_ms=0)
+        except Unauthorized:
+            return _refuse(wire, CloseCode.BAD_TOKEN)
+        settings = self._settings
+        feed = await self._node.feed(principal.tenant_id)
+        session = Session(
+            principal,
+            self._doors.topics(principal),
+            feed,
+            wire,
+            limit_bytes=settings.outbound_bytes,
+            limit_frames=settings.outbound_frames,
+            retry_ms=settings.retry_ms,
+        )
+        self._node.add(session)
+        kitchen = principal.kind == "kitchen"
+        seconds = settings.kitchen_position_seconds if kitchen else settings.tablet_position_seconds
+        session.write(
+            Frame(
+                Welcome(
+                    session=session.id,
+                    principal=WhoAmI(
+                        principal.id,
+                        principal.kind,
+                        principal.room_number,
+                        principal.stay_id,
+                        principal.stations,
+                    ),
+                    ping_ms=round(seconds * 1000),
+                    retry_ms=settings.retry_ms,
+                    limits=Limits(settings.frame_bytes, _COMMANDS),
+                    server_time=self._past.server_time(),
+                )
+            )
+        )
+        session.rejoin(hello.since)
+        self._heartbeat.add(session, seconds)
+        return session
+
+    # the session
+
+    async def _serve(self, session: Session, wire: SendWire, receive: AsgiReceive) -> None:
+        """Until the peer is gone or the hub has said goodbye."""
+        commands: asyncio.Queue[Command] = asyncio.Queue(_COMMANDS)
+        writer = asyncio.create_task(wire.run())
+        tasks = [
+            writer,
+            asyncio.create_task(self._read(session, receive, commands)),
+            asyncio.create_task(self._work(session, commands)),
+            asyncio.create_task(keep_joined(session, self._past)),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if session.phase is Phase.CLOSED and writer not in done:
+                # the goodbye is written; a peer that does not take it has had its time
+                await asyncio.wait([writer], timeout=_GOODBYE_SECONDS)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception) and not isinstance(result, OSError):
+                    _log.error("a session failed", exc_info=result)
+
+    async def _read(self, session: Session, receive: AsgiReceive, commands: asyncio.Queue[Command]) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            try:
+                frame = parse(message.get("text") or message.get("bytes") or b"")
+            except InvalidInput as error:
+                session.close(CloseCode.BAD_FRAME, _told(error))
+                return
+            match frame:
+                case Command():
+                    try:
+                        commands.put_nowait(frame)
+                    except asyncio.QueueFull:
+                        session.close(CloseCode.RATE)
+                        return
+                case Refresh():
+                    if not self._refresh(session, frame):
+                        return
+                case Hello():
+                    session.close(CloseCode.BAD_FRAME, "hello was said already")
+                    return
+
+    def _refresh(self, session: Session, frame: Refresh) -> bool:
+        try:
+            fresh = self._doors.verify(frame.token)
+        except TokenExpired:
+            session.close(CloseCode.TOKEN_EXPIRED)
+            return False
+        except Unauthorized:
+            session.close(CloseCode.BAD_TOKEN)
+            return False
+        old = session.principal
+        if (fresh.tenant_id, fresh.id, fresh.kind) != (old.tenant_id, old.id, old.kind):
+            session.close(CloseCode.BAD_TOKEN, "the token belongs to another device")
+            return False
+        if self._doors.topics(fresh) != session.topics:
+            # it may see something else now: that is another session
+            session.close(CloseCode.TOKEN_EXPIRED, retry_ms=0)
+            return False
+        session.principal = fresh
+        return True
+
+    async def _work(self, session: Session, commands: asyncio.Queue[Command]) -> None:
+        while True:
+            command = await commands.get()
+            try:
+                result = await self._doors.call(command.name, session.principal, command.op_id, command.args)
+                reply = Frame(Done(command.id, result))
+            except HubError as error:
+                reply = Frame(Failed(command.id, error.to_data()))
+            except Exception:  # noqa: BLE001 - a bug in a command must not end the session, nor show itself
+                _log.exception("a command failed", extra={"command": command.name})
+                reply = Frame(Failed(command.id, Internal("the hub has a problem").to_data()))
+            session.write(reply)
+
+
+def _refuse(wire: SendWire, code: CloseCode, reason: str | None = None, retry_ms: int = 0) -> Session | None:
+    text = reason or code.reason
+    wire.finish(Frame(Bye(code.value, text, retry_ms)), code.value, short(text))
+    return None
+
+
+def _told(error: InvalidInput) -> str:
+    where = error.field
+    return f"{where}: {error.message}" if where and where != "frame" else error.message

@@ -1,0 +1,175 @@
+"""What a node knows of one tenant's log, and the rule that keeps it right:
+
+    seq == position + 1   deliver
+    seq <= position       drop, it was delivered
+    seq >  position + 1   park it, and fill the hole once from the log
+
+Events come from the broker, which may lose, repeat and delay them; heads come from the database and reveal a
+lost tail. So what a feed delivers is contiguous, whatever the broker does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from hub.errors import HubError
+from hub.log.event import Event, Head, Page
+from hub.realtime.protocol import event_frame
+
+if TYPE_CHECKING:
+    from hub.realtime.session import Session
+
+# Beyond this a hole is filled from the log anyway, and what is parked would be read twice.
+_PARKED: Final = 1024
+_RETRY_SECONDS: Final = 0.25
+ENDED: Final = "topic.ended"
+_log = logging.getLogger(__name__)
+
+ReadPage = Callable[[UUID, int, int], Awaitable[Page]]
+
+
+class Feed:
+    """One tenant on one node. `epoch` and `seq` are its position; `seq` is -1 until a head has been read
+    after the subscription was confirmed."""
+
+    def __init__(self, tenant_id: UUID, read: ReadPage, page: int) -> None:
+        self.tenant_id = tenant_id
+        self.epoch: UUID | None = None
+        self.seq = -1
+        self.filled = 0
+        self._read = read
+        self._page = page
+        self._topics: dict[str, set[Session]] = {}
+        self._parked: dict[int, Event] = {}
+        self._filling: asyncio.Task[None] | None = None
+        self._known = asyncio.Event()
+        self._suspect: Callable[[], None] = lambda: None
+
+    # who listens
+
+    def on_suspicion(self, check: Callable[[], None]) -> None:
+        """`check` is called when a message contradicts what the feed knows: compare heads now."""
+        self._suspect = check
+
+    def add(self, session: Session) -> None:
+        """From now on events of the session's topics reach it."""
+        for topic in session.topics:
+            self._topics.setdefault(topic, set()).add(session)
+
+    def remove(self, session: Session) -> None:
+        """The session is gone."""
+        for topic in session.topics:
+            if members := self._topics.get(topic):
+                members.discard(session)
+                if not members:
+                    del self._topics[topic]
+
+    @property
+    def idle(self) -> bool:
+        """Nobody listens."""
+        return not self._topics
+
+    async def positioned(self) -> None:
+        """Wait until the position is known."""
+        await self._known.wait()
+
+    # what comes in
+
+    def receive(self, event: Event) -> None:
+        """An event from the broker or from the log, in any order, any number of times."""
+        if self.seq < 0:
+            self._park(event)
+        elif event.epoch != self.epoch:
+            # an old message of the relay, or a new past: the heads know
+            self._suspect()
+        elif event.seq == self.seq + 1:
+            self._deliver(event)
+            while (parked := self._parked.pop(self.seq + 1, None)) is not None:
+                self._deliver(parked)
+        elif event.seq > self.seq:
+            self._park(event)
+            self.fill()
+
+    def observe(self, head: Head, before: int) -> None:
+        """A head read from the database; `before` is the feed's seq when the query was sent."""
+        if self.seq < 0:
+            self._settle(head)
+        elif head.epoch != self.epoch or head.seq < before:
+            _log.warning("the log's past has changed", extra={"tenant": str(self.tenant_id)})
+            self._settle(head)
+            for session in self._members():
+                session.rejoin(None)
+        elif head.seq > self.seq:
+            self.fill()
+
+    def _settle(self, head: Head) -> None:
+        self.epoch, self.seq = head.epoch, head.seq
+        parked, self._parked = self._parked, {}
+        self._known.set()
+        for seq in sorted(parked):
+            self.receive(parked[seq])
+
+    def _park(self, event: Event) -> None:
+        if len(self._parked) < _PARKED:
+            self._parked[event.seq] = event
+
+    def _deliver(self, event: Event) -> None:
+        self.seq = event.seq
+        frame = event_frame(event)
+        members: set[Session] = set()
+        for topic in event.topics:
+            members.update(self._topics.get(topic, ()))
+        for session in members:
+            session.deliver(event.seq, frame)
+        if event.kind == ENDED:
+            for session in members:
+                session.end()
+
+    def _members(self) -> set[Session]:
+        return set().union(*self._topics.values())
+
+    # holes
+
+    def fill(self) -> None:
+        """Read what is missing from the log; at most one reading at a time."""
+        if self._filling is None:
+            self._filling = asyncio.create_task(self._fill(), name=f"fill {self.tenant_id}")
+            self._filling.add_done_callback(self._filled)
+
+    def _filled(self, task: asyncio.Task[None]) -> None:
+        self._filling = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("filling a hole failed", exc_info=error)
+
+    async def _fill(self) -> None:
+        while True:
+            epoch = self.epoch
+            try:
+                page = await self._read(self.tenant_id, self.seq, self._page)
+            except HubError as error:
+                if not error.temporary:
+                    raise
+                await asyncio.sleep(random.uniform(0.5, 1.5) * _RETRY_SECONDS)
+                continue
+            if self.epoch != epoch:
+                continue  # settled anew meanwhile: this page belongs to the past
+            if page.epoch != epoch or page.floor > self.seq:
+                # Gone too far to be filled: everybody starts from a state.
+                self.observe(Head(self.tenant_id, page.epoch, page.head), page.head + 1)
+                return
+            for event in page.events:
+                self.filled += event.seq > self.seq
+                self.receive(event)
+            if self.seq >= page.head:
+                return
+
+    async def aclose(self) -> None:
+        """Stop reading."""
+        if (task := self._filling) is not None:
+            task.cancel()
+            await asyncio.wait([task])

@@ -1,0 +1,142 @@
+"""Joining without a hole: the first join, the way back from LAGGING, and a new epoch all run this.
+
+Live events are buffered first, and the past is read after that; so whatever commits in between is in one of
+the two, or in both. Reading first and listening then would lose what commits in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from hub.errors import HubError
+from hub.log.event import Page, Position, State
+from hub.realtime.protocol import CloseCode, event_frame, snapshot_frame
+from hub.realtime.session import Phase
+
+if TYPE_CHECKING:
+    from hub.realtime.session import Session
+
+T = TypeVar("T")
+_RETRY_SECONDS: Final = 0.25
+
+
+class Past(Struct, frozen=True):
+    """Where joins read, and their limits.
+
+    `page` and `state` read the log as of now; a state may be shared, cached or come from a replica, and be
+    older.
+    `admit` raises HubError when the principal may no longer see its topics; it is asked after buffering has
+    begun, so that whatever ends them later arrives as an event. A client more than `max_events` behind gets a
+    snapshot, the cheaper answer then; one that does not take what it is sent within `lagging_seconds` is cut
+    off.
+    """
+
+    page: Callable[[UUID, int, int], Awaitable[Page]]
+    state: Callable[[UUID], Awaitable[State]]
+    admit: Callable[[Session], Awaitable[None]]
+    server_time: Callable[[], str]
+    page_events: int
+    max_events: int
+    lagging_seconds: float
+
+
+async def keep_joined(session: Session, past: Past) -> None:
+    """Do every join that the session asks for, until it is closed."""
+    while session.phase is not Phase.CLOSED:
+        generation, since = await session.wait_for_join()
+        try:
+            await _taken(session, past)
+            await _Join(session, generation, past).run(since)
+        except TimeoutError:
+            session.close(CloseCode.TOO_SLOW)
+        except _Superseded:
+            continue
+        except HubError as error:
+            if error.temporary:
+                # The database is away. The socket stays, and the join is tried again.
+                await asyncio.sleep(random.uniform(0.5, 1.5) * _RETRY_SECONDS)
+                session.rejoin(since)
+            else:
+                session.close(CloseCode.REVOKED if error.status < 500 else CloseCode.INTERNAL)
+
+
+async def _taken(session: Session, past: Past) -> None:
+    async with asyncio.timeout(past.lagging_seconds):
+        await session.wire.drained()
+
+
+class _Superseded(Exception):
+    """The session was closed, or asked for another join meanwhile."""
+
+
+class _Join:
+    def __init__(self, session: Session, generation: int, past: Past) -> None:
+        self._session = session
+        self._generation = generation
+        self._past = past
+
+    async def run(self, since: Position | None) -> None:
+        session, past, feed = self._session, self._past, self._session.feed
+        cursor = since
+        while True:
+            await self._still(feed.positioned())
+            base, epoch = session.start_buffering(), feed.epoch
+            await self._still(past.admit(session))
+            # A position that a client brings is checked against the log, even when it looks like the newest.
+            checked = False
+            if cursor is None or cursor.epoch != epoch:
+                cursor = await self._snapshot()
+                if cursor.epoch != epoch:
+                    # This node has not heard of the new epoch yet; it will, at the next look at the heads.
+                    await self._still(asyncio.sleep(_RETRY_SECONDS))
+                    continue
+                checked = True
+            while cursor is not None and (cursor.seq < base or not checked):
+                cursor = await self._replay(cursor)
+                checked = True
+            if cursor is not None and session.go_live(cursor.seq, base):
+                session.heartbeat(past.server_time())
+                return
+
+    async def _snapshot(self) -> Position:
+        session = self._session
+        state = await self._still(self._past.state(session.feed.tenant_id))
+        if state.epoch == session.feed.epoch:
+            session.write(snapshot_frame(state, session.topics))
+            await self._still(_taken(session, self._past))
+        return Position(state.epoch, state.seq)
+
+    async def _replay(self, cursor: Position) -> Position | None:
+        """Send a page after the cursor; the new cursor, or None when only a snapshot helps."""
+        session, past = self._session, self._past
+        page = await self._still(past.page(session.feed.tenant_id, cursor.seq, past.page_events))
+        last = page.events[-1].seq if page.events else cursor.seq
+        behind = page.head - cursor.seq
+        if (
+            page.epoch != cursor.epoch
+            or page.floor > cursor.seq
+            or not 0 <= behind <= past.max_events
+            or last - cursor.seq != len(page.events)
+        ):
+            return None
+        for event in page.events:
+            if not session.topics.isdisjoint(event.topics):
+                session.write(event_frame(event))
+        await self._still(_taken(session, past))
+        if not page.events:
+            # Read from a replica that is behind, perhaps.
+            await self._still(asyncio.sleep(0))
+        return Position(cursor.epoch, last)
+
+    async def _still(self, step: Awaitable[T]) -> T:
+        """Take a step, and go on only if this join is still the one that is wanted."""
+        result = await step
+        if self._session.generation != self._generation:
+            raise _Superseded
+        return result

@@ -1,0 +1,181 @@
+"""A node: one process of the fleet. It holds a feed for every tenant that has a session here, and keeps the
+feeds right: by the broker's messages, and by comparing heads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import msgspec
+
+from hub.errors import HubError
+from hub.log.event import Event, Head
+from hub.realtime.feed import Feed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from hub.log.event import Page
+    from hub.realtime.broker import Broker, Channels
+    from hub.realtime.session import Session
+
+# How long a feed stays after its last session: a tablet that reconnects finds its position known.
+_LINGER_SECONDS: Final = 30.0
+_log = logging.getLogger(__name__)
+_decoder = msgspec.json.Decoder(Event)
+
+
+class Node:
+    """The feeds of this process. Call `run` in a task; it serves until cancelled.
+
+    `courier` says whether events arrive by themselves at this moment; without it heads are compared more
+    often.
+    """
+
+    def __init__(
+        self,
+        broker: Broker | None,
+        courier: Callable[[], bool],
+        channels: Channels,
+        heads: Callable[[Iterable[UUID]], Awaitable[list[Head]]],
+        page: Callable[[UUID, int, int], Awaitable[Page]],
+        *,
+        page_events: int,
+        heads_seconds: float,
+        heads_alone_seconds: float,
+    ) -> None:
+        self.sessions: set[Session] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self.heads_checked_at = float("-inf")
+        self._broker = broker
+        self._courier = courier
+        self._channels = channels
+        self._heads = heads
+        self._page = page
+        self._page_events = page_events
+        self._seconds = heads_seconds
+        self._alone_seconds = heads_alone_seconds
+        self._feeds: dict[UUID, Feed] = {}
+        self._by_channel: dict[str, Feed] = {}
+        self._opening: dict[UUID, asyncio.Task[None]] = {}
+        self._idle_since: dict[UUID, float] = {}
+        self._look = asyncio.Event()
+
+    @property
+    def filled(self) -> int:
+        """Events that came from the log because the broker had not brought them."""
+        return sum(feed.filled for feed in self._feeds.values())
+
+    # sessions
+
+    async def feed(self, tenant_id: UUID) -> Feed:
+        """The tenant's feed, its subscription confirmed. Add a session at once, or it may go again."""
+        feed = self._feeds.get(tenant_id)
+        if feed is None:
+            feed = Feed(tenant_id, self._page, self._page_events)
+            feed.on_suspicion(self._look.set)
+            self._feeds[tenant_id] = feed
+            self._by_channel[self._channels.events(tenant_id)] = feed
+            self._opening[tenant_id] = asyncio.create_task(self._open(feed), name=f"open {tenant_id}")
+        self._idle_since.pop(tenant_id, None)
+        if (opening := self._opening.get(tenant_id)) is not None:
+            await asyncio.shield(opening)
+        return feed
+
+    def add(self, session: Session) -> None:
+        """A session begins."""
+        self.sessions.add(session)
+        self._empty.clear()
+        self._idle_since.pop(session.feed.tenant_id, None)
+        session.feed.add(session)
+
+    def remove(self, session: Session) -> None:
+        """A session is over."""
+        self.sessions.discard(session)
+        session.feed.remove(session)
+        if not self.sessions:
+            self._empty.set()
+
+    async def emptied(self) -> None:
+        """Wait until there is no session."""
+        await self._empty.wait()
+
+    async def _open(self, feed: Feed) -> None:
+        if self._broker is not None:
+            await self._broker.subscribe(self._channels.events(feed.tenant_id))
+        # Only a head read after the confirmed subscription makes a position: from there on nothing is missed.
+        del self._opening[feed.tenant_id]
+        self._look.set()
+
+    # the broker's listener
+
+    def received(self, channel: str, message: bytes) -> None:
+        if channel == self._channels.relay:
+            # a relay has taken over: what its predecessor had not sent is only in the log
+            self._look.set()
+            return
+        feed = self._by_channel.get(channel)
+        if feed is None:
+            return
+        try:
+            feed.receive(_decoder.decode(message))
+        except msgspec.MsgspecError:
+            _log.warning("a message is not an event", extra={"channel": channel})
+
+    def interrupted(self) -> None:
+        self._look.set()
+
+    # heads
+
+    async def run(self) -> None:
+        """Compare heads, again and again, and at once whenever something may have been lost."""
+        loop = asyncio.get_running_loop()
+        while True:
+            alone = not self._courier()
+            try:
+                async with asyncio.timeout(self._alone_seconds if alone else self._seconds):
+                    await self._look.wait()
+            except TimeoutError:
+                pass
+            self._look.clear()
+            try:
+                await self._compare()
+                self.heads_checked_at = loop.time()
+            except HubError as error:
+                _log.warning("heads cannot be read", extra={"reason": error.code})
+                await asyncio.sleep(self._alone_seconds)
+                self._look.set()
+            await self._drop_idle(loop.time())
+
+    async def _compare(self) -> None:
+        # A feed that is still opening must not take a position: its subscription is not confirmed.
+        before = {
+            tenant_id: feed.seq for tenant_id, feed in self._feeds.items() if tenant_id not in self._opening
+        }
+        if not before:
+            return
+        for head in await self._heads(before):
+            if (feed := self._feeds.get(head.tenant_id)) is not None:
+                feed.observe(head, before[head.tenant_id])
+
+    async def _drop_idle(self, now: float) -> None:
+        for tenant_id, feed in list(self._feeds.items()):
+            if not feed.idle or tenant_id in self._opening:
+                self._idle_since.pop(tenant_id, None)
+            elif now - self._idle_since.setdefault(tenant_id, now) > _LINGER_SECONDS:
+                channel = self._channels.events(tenant_id)
+                del self._feeds[tenant_id], self._by_channel[channel], self._idle_since[tenant_id]
+                await feed.aclose()
+                # the tenant may have come back while this waited
+                if self._broker is not None and channel not in self._by_channel:
+                    await self._broker.unsubscribe(channel)
+
+    async def aclose(self) -> None:
+        """Stop all reading."""
+        for task in list(self._opening.values()):
+            task.cancel()
+        for feed in self._feeds.values():
+            await feed.aclose()

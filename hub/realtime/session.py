@@ -1,0 +1,186 @@
+"""A session: one authenticated WebSocket, a cursor on its tenant's log.
+
+    BUFFERING  joining: live events wait while the past is read and sent
+    LIVE       events are written as they come
+    LAGGING    the peer reads too slowly: nothing is queued; it catches up from the log, or is cut off
+    CLOSED
+
+Going from LAGGING back to LIVE is the same join as the first one, so a slow peer misses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from hub.log.event import Position
+from hub.realtime.protocol import Bye, CloseCode, Frame, PositionFrame
+
+if TYPE_CHECKING:
+    from hub.realtime.feed import Feed
+    from hub.realtime.wire import Wire
+    from hub.security.principal import Principal
+
+
+class Phase(Enum):
+    """Where a session stands."""
+
+    BUFFERING = auto()
+    LIVE = auto()
+    LAGGING = auto()
+    CLOSED = auto()
+
+
+class Session:
+    """`topics` is what it may see. `sent` is the seq up to which everything has been written, while LIVE."""
+
+    __slots__ = (
+        "_buffer",
+        "_buffer_bytes",
+        "_joins",
+        "_limit_bytes",
+        "_limit_frames",
+        "_overflowed",
+        "_wanted",
+        "feed",
+        "generation",
+        "id",
+        "phase",
+        "principal",
+        "retry_ms",
+        "sent",
+        "topics",
+        "wire",
+    )
+
+    def __init__(
+        self,
+        principal: Principal,
+        topics: frozenset[str],
+        feed: Feed,
+        wire: Wire,
+        *,
+        limit_bytes: int,
+        limit_frames: int,
+        retry_ms: int,
+    ) -> None:
+        self.id: UUID = uuid4()
+        self.principal = principal
+        self.topics = topics
+        self.feed = feed
+        self.wire = wire
+        self.phase = Phase.BUFFERING
+        self.generation = 0
+        self.sent = -1
+        self.retry_ms = retry_ms
+        self._limit_bytes = limit_bytes
+        self._limit_frames = limit_frames
+        self._buffer: list[tuple[int, Frame]] = []
+        self._buffer_bytes = 0
+        self._overflowed = False
+        self._joins = asyncio.Event()
+        self._wanted: Position | None = None
+
+    # joining (driven by realtime/join.py)
+
+    def rejoin(self, since: Position | None) -> None:
+        """Join again from `since`, or from a snapshot. A join under way sees that its generation is over."""
+        if self.phase is not Phase.CLOSED:
+            self.generation += 1
+            self.phase = Phase.LAGGING
+            self._wanted = since
+            self._clear()
+            self._joins.set()
+
+    async def wait_for_join(self) -> tuple[int, Position | None]:
+        """The next join to do: its generation and where from."""
+        await self._joins.wait()
+        self._joins.clear()
+        return self.generation, self._wanted
+
+    def start_buffering(self) -> int:
+        """Keep live events from now on; the feed's seq at this moment."""
+        self.phase = Phase.BUFFERING
+        self._clear()
+        return self.feed.seq
+
+    def go_live(self, sent: int, base: int) -> bool:
+        """Write what was buffered after `sent`, and be LIVE in the same tick. False when the buffer does not
+        connect: it overflowed, or begins (after `base`) beyond what has been sent."""
+        if self._overflowed or sent < base:
+            return False
+        for seq, frame in self._buffer:
+            if seq > sent:
+                self.wire.write(frame)
+        self.sent = max(sent, self.feed.seq)
+        self._clear()
+        self.phase = Phase.LIVE
+        return True
+
+    def _clear(self) -> None:
+        self._buffer.clear()
+        self._buffer_bytes = 0
+        self._overflowed = False
+
+    # live
+
+    def deliver(self, seq: int, frame: Frame) -> None:
+        """An event of the session's topics, from the feed, in order."""
+        if self.phase is Phase.LIVE:
+            if seq <= self.sent:
+                return
+            if self._full():
+                epoch = self.feed.epoch
+                self.rejoin(Position(epoch, self.sent) if epoch else None)
+                return
+            self.wire.write(frame)
+            self.sent = seq
+        elif self.phase is Phase.BUFFERING:
+            self._buffer_bytes += len(frame.data)
+            if len(self._buffer) >= self._limit_frames or self._buffer_bytes > self._limit_bytes:
+                self._overflowed = True
+                self._buffer.clear()
+            else:
+                self._buffer.append((seq, frame))
+
+    def _full(self) -> bool:
+        return self.wire.backlog_bytes > self._limit_bytes or self.wire.backlog_frames >= self._limit_frames
+
+    def heartbeat(self, server_time: str) -> None:
+        """Tell the client how far it is, when it is live."""
+        if self.phase is Phase.LIVE and self.feed.epoch is not None and not self._full():
+            seq = max(self.sent, self.feed.seq)
+            self.wire.write(Frame(PositionFrame(self.feed.epoch, seq, server_time)))
+
+    def write(self, frame: Frame) -> None:
+        """A frame for this session alone: a reply, the welcome."""
+        self.wire.write(frame)
+
+    # the end
+
+    def end(self) -> None:
+        """One of its topics is over for good: what it proves is no longer true."""
+        self.close(CloseCode.REVOKED)
+
+    def close(self, code: CloseCode, reason: str | None = None, retry_ms: int | None = None) -> None:
+        """Say goodbye and close; what is queued is sent before."""
+        if self.phase is not Phase.CLOSED:
+            self.phase = Phase.CLOSED
+            self.generation += 1
+            self._clear()
+            text = reason or code.reason
+            wait = (self.retry_ms if retry_ms is None else retry_ms) if code.reconnect else 0
+            self.wire.finish(Frame(Bye(code.value, text, wait)), code.value, short(text))
+
+    def gone(self) -> None:
+        """The socket is gone."""
+        self.phase = Phase.CLOSED
+        self.generation += 1
+        self._clear()
+
+
+def short(text: str) -> str:
+    """A close frame has room for 123 bytes of reason."""
+    return text.encode()[:120].decode(errors="ignore")

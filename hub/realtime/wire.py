@@ -1,0 +1,87 @@
+"""The way out of a session: what it writes goes to its socket in order, without anybody waiting for a slow
+peer.
+
+`Wire` is what a session needs. `SendWire` does it over plain ASGI `send`, with a queue and one task a socket;
+a server that hands out its transport can do it without either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+from hub.realtime.protocol import Frame
+
+AsgiSend = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Wire(Protocol):
+    """`backlog_bytes` and `backlog_frames` are written but not yet taken by the network."""
+
+    @property
+    def backlog_bytes(self) -> int: ...
+
+    @property
+    def backlog_frames(self) -> int: ...
+
+    def write(self, frame: Frame) -> None:
+        """Queue a frame. Never blocks, never raises."""
+
+    async def drained(self) -> None:
+        """Wait until everything written so far is taken, or the socket is gone."""
+
+    def finish(self, frame: Frame, code: int, reason: str) -> None:
+        """Write a last frame and close; what comes later is dropped."""
+
+
+class SendWire:
+    """See `Wire`. `run` serves it until `finish` has closed the socket."""
+
+    def __init__(self, send: AsgiSend) -> None:
+        self._send = send
+        self._queue: deque[Frame] = deque()
+        self._work = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._close: tuple[int, str] | None = None
+        self.backlog_bytes = 0
+
+    @property
+    def backlog_frames(self) -> int:
+        return len(self._queue)
+
+    def write(self, frame: Frame) -> None:
+        if self._close is None:
+            self._queue.append(frame)
+            self.backlog_bytes += len(frame.data)
+            self._work.set()
+            self._empty.clear()
+
+    async def drained(self) -> None:
+        await self._empty.wait()
+
+    def finish(self, frame: Frame, code: int, reason: str) -> None:
+        self.write(frame)
+        self._close = (code, reason)
+        self._work.set()
+
+    async def run(self) -> None:
+        """Send what is written. Raises what `send` raises when the socket is gone."""
+        try:
+            while True:
+                while self._queue:
+                    await self._send({"type": "websocket.send", "text": self._queue[0].text})
+                    # counted until the network has taken it
+                    self.backlog_bytes -= len(self._queue.popleft().data)
+                self._empty.set()
+                if self._close is not None:
+                    code, reason = self._close
+                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                    return
+                self._work.clear()
+                await self._work.wait()
+        finally:
+            self._queue.clear()
+            self._empty.set()

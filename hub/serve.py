@@ -1,0 +1,244 @@
+"""`hub serve`: one process, or a supervisor with several workers on one port.
+
+The supervisor binds the port once and hands the socket to every worker; the kernel gives each connection to
+one of them. It owns the signals, replaces a worker that dies, and stops when told to: the workers say goodbye
+to their sessions first, and only then uvicorn closes what is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+import uvloop
+
+from hub.app import open_hub
+from hub.errors import HubError, SettingError
+from hub.settings import load
+from hub.telemetry import logs
+
+if TYPE_CHECKING:
+    from hub.app import Hub
+    from hub.settings import Settings
+
+_BACKLOG: Final = 4096
+# A worker that lives no longer than this did not come up; trying at once again would only make noise.
+_SHORT_LIFE_SECONDS: Final = 5.0
+_RESTART_SECONDS: Final = 1.0
+_KILL_AFTER_SECONDS: Final = 10.0
+# For a process that `spawn` starts: the numbers of the socket and of the parent's pipe, and what it is.
+_LISTENER: Final = "HUB_SPAWN_LISTENER"
+_PARENT: Final = "HUB_SPAWN_PARENT"
+_WORKER: Final = "HUB_SPAWN_WORKER"
+_log = logging.getLogger(__name__)
+
+
+def run(*, workers: int, embedded: bool, host: str | None, port: int | None) -> int:
+    """Serve as the environment says until SIGTERM or SIGINT; the exit code.
+
+    With `embedded`, PostgreSQL and Redis are started where their URLs are not set, and migrated. Raises
+    SettingError and Unavailable.
+    """
+    environ = dict(os.environ)
+    environ["HUB_WORKERS"] = str(workers)
+    if host is not None:
+        environ["HUB_HOST"] = host
+    if port is not None:
+        environ["HUB_PORT"] = str(port)
+    with contextlib.ExitStack() as stack:
+        if embedded:
+            from hub.demo.servers import start_missing
+
+            stack.enter_context(start_missing(environ, say=print))
+        settings = load(environ)
+        logs.configure(settings.log_level, settings.log_format)
+        listener = bind(settings)
+        stack.callback(listener.close)
+        return serve(settings, environ, listener)
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The listening socket. Raises SettingError when the address is taken or not ours."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise SettingError(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+            "set HUB_HOST and HUB_PORT, or --port.",
+            field="HUB_PORT",
+        ) from error
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def serve(settings: Settings, environ: Mapping[str, str], listener: socket.socket) -> int:
+    """Serve on `listener` with as many processes as the settings say; the exit code."""
+    if settings.workers > 1:
+        return _Supervisor(settings, environ, listener, None).run()
+    return uvloop.run(work(settings, listener))
+
+
+async def work(settings: Settings, listener: socket.socket, parent: int | None = None) -> int:
+    """One process: serve until a signal comes, or the end of the pipe `parent`; then leave politely."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if parent is not None:
+        # Nothing is ever written to it: readable means that the parent is gone.
+        loop.add_reader(parent, stop.set)
+    async with serving(settings, listener) as hub:
+        stopped = asyncio.create_task(stop.wait())
+        ends: list[asyncio.Future[Any]] = [stopped, hub.failed]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if parent is not None:
+            loop.remove_reader(parent)
+        await hub.drain()
+        return 1 if hub.failed.done() else 0
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[Hub]:
+    """A hub that serves on `listener` inside the block."""
+    async with open_hub(settings) as hub:
+        config = uvicorn.Config(
+            hub.app,
+            loop="none",
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws_max_size=settings.frame_bytes,
+            ws_per_message_deflate=False,
+            ws_ping_interval=settings.ping_seconds,
+            ws_ping_timeout=settings.pong_seconds,
+            timeout_graceful_shutdown=3,
+        )
+        server = _Server(config)
+        # A line for each socket that opens is noise; what goes wrong still shows.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield hub
+        finally:
+            server.should_exit = True
+            await task
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: they would close every socket before the hub has said goodbye."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@functools.cache
+def _lifeline() -> int:
+    """The reading end of a pipe that closes when this process dies, however it dies. Children watch it."""
+    reading, _ = os.pipe()  # the writing end is not inherited, and is never closed
+    return reading
+
+
+def spawn(
+    environ: Mapping[str, str], listener: socket.socket, *, worker: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start `serve` in a process of its own that ends with this one; as a `worker` it is one process for
+    sure."""
+    inherited = (listener.fileno(), _lifeline())
+    names = {_LISTENER: str(inherited[0]), _PARENT: str(inherited[1]), _WORKER: str(int(worker))}
+    return subprocess.Popen([sys.executable, "-m", "hub.serve"], env={**environ, **names}, pass_fds=inherited)
+
+
+class _Supervisor:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], listener: socket.socket, parent: int | None
+    ) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._listener = listener
+        self._parent = parent
+        self._workers: dict[subprocess.Popen[bytes], float] = {}
+
+    def run(self) -> int:
+        """Serve until told to stop; the exit code."""
+        woken, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+        for _ in range(self._settings.workers):
+            self._spawn()
+        watched = [woken] if self._parent is None else [woken, self._parent]
+        while True:
+            readable, _, _ = select.select(watched, [], [])
+            if self._parent in readable:
+                return self._stop()
+            if {signal.SIGTERM, signal.SIGINT} & set(os.read(woken, 64)):
+                return self._stop()
+            self._replace_dead()
+
+    def _spawn(self) -> None:
+        worker = spawn(self._environ, self._listener, worker=True)
+        self._workers[worker] = time.monotonic()
+
+    def _replace_dead(self) -> None:
+        for worker in [one for one in self._workers if one.poll() is not None]:
+            lived = time.monotonic() - self._workers.pop(worker)
+            _log.error("a worker ended", extra={"pid": worker.pid, "code": worker.returncode})
+            if lived < _SHORT_LIFE_SECONDS:
+                time.sleep(_RESTART_SECONDS)
+            self._spawn()
+
+    def _stop(self) -> int:
+        for worker in self._workers:
+            worker.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + self._settings.drain_seconds + _KILL_AFTER_SECONDS
+        code = 0
+        for worker in self._workers:
+            try:
+                code = worker.wait(max(0.1, deadline - time.monotonic())) or code
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                code = 1
+        return code
+
+
+def _main() -> int:
+    """What `spawn` starts: the socket is inherited, the settings stand in the environment."""
+    environ = dict(os.environ)
+    listener = socket.socket(fileno=int(environ.pop(_LISTENER)))
+    parent = int(environ.pop(_PARENT))
+    worker = environ.pop(_WORKER) == "1"
+    settings = load(environ)
+    logs.configure(settings.log_level, settings.log_format)
+    if settings.workers > 1 and not worker:
+        return _Supervisor(settings, environ, listener, parent).run()
+    return uvloop.run(work(settings, listener, parent))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(_main())
+    except HubError as error:
+        _log.critical("the hub cannot start", extra={"reason": error.message})
+        sys.exit(2)

@@ -1,0 +1,112 @@
+-- The log: what happened in a hotel, in order; the heads, which say how far each log reaches.
+
+-- name: events_after (read, replica)
+-- A page of a tenant's events after a position, with the head and floor of the same moment; one row without an
+-- event when there is none.
+SELECT head.epoch, head.seq AS head, head.floor, event.seq, event.kind, event.topics, event.data, event.at
+FROM app.tenant_heads AS head
+LEFT JOIN LATERAL (
+    SELECT e.seq, e.kind, e.topics, e.payload::text AS data, app.iso(e.created_at) AS at
+    FROM app.events AS e
+    WHERE e.tenant_id = head.tenant_id AND e.seq > $2
+    ORDER BY e.seq
+    LIMIT $3
+) AS event ON true
+WHERE head.tenant_id = $1
+ORDER BY event.seq;
+
+-- name: state (read, replica)
+-- The whole state of a tenant that its screens show at the moment $2, with the position it was read at: one
+-- statement, so one snapshot of the database.
+WITH hotel AS (
+    SELECT document, (document ->> 'recall_minutes')::integer * interval '1 minute' AS recall
+    FROM app.hotel_documents WHERE tenant_id = $1
+),
+shown AS (
+    SELECT o.id, o.created_at, true AS in_kitchen, true AS in_room
+    FROM app.orders AS o
+    WHERE o.tenant_id = $1 AND o.status IN ('received', 'cooking', 'ready', 'delivering')
+    UNION ALL
+    SELECT o.id, o.created_at, true, o.finished_at > $2::timestamptz - interval '24 hours'
+    FROM app.orders AS o
+    WHERE o.tenant_id = $1 AND o.status = 'cancelled' AND o.cancel_acked_at IS NULL
+    UNION ALL
+    SELECT o.id, o.created_at,
+        o.status = 'delivered' AND o.finished_at > $2::timestamptz - (SELECT hotel.recall FROM hotel), true
+    FROM app.orders AS o
+    WHERE o.tenant_id = $1 AND o.finished_at > $2::timestamptz - interval '24 hours'
+        AND (o.status = 'delivered' OR o.cancel_acked_at IS NOT NULL)
+)
+SELECT head.epoch, head.seq, entry.kind, entry.topics, entry.data
+FROM app.tenant_heads AS head
+LEFT JOIN LATERAL (
+    SELECT 1 AS section, NULL::timestamptz AS moment, 0 AS place, NULL::uuid AS id,
+        'hotel' AS kind, ARRAY['kitchen', 'menu'] AS topics, hotel.document::text AS data
+    FROM hotel
+    UNION ALL
+    SELECT 2, NULL, item.display_order, item.id, 'menu_item', ARRAY['menu'], item.document::text
+    FROM app.menu_documents AS item
+    WHERE item.tenant_id = $1 AND item.visible
+    UNION ALL
+    SELECT 3, shown.created_at, 0, shown.id, 'order',
+        CASE WHEN shown.in_kitchen THEN ARRAY['kitchen'] ELSE '{}' END
+            || CASE WHEN shown.in_room THEN ARRAY['stay:' || o.stay_id] ELSE '{}' END,
+        o.document::text
+    FROM shown JOIN app.order_documents AS o ON o.tenant_id = $1 AND o.id = shown.id
+) AS entry ON true
+WHERE head.tenant_id = $1
+ORDER BY entry.section, entry.moment, entry.place, entry.id;
+
+-- name: heads (read)
+-- How far the logs of some tenants reach.
+SELECT tenant_id, epoch, seq FROM app.tenant_heads WHERE tenant_id = ANY ($1::uuid[]);
+
+-- name: all_heads (read)
+-- How far every log reaches, and from where a relay must read on: the oldest transaction of the same moment.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin, head.tenant_id, head.epoch, head.seq
+FROM (SELECT) AS now LEFT JOIN app.tenant_heads AS head ON true;
+
+-- name: new_events (read)
+-- Every event that may have become visible since the last look: whatever that look could not see was written by a
+-- transaction not older than the oldest one of then ($1). At most $2 rows.
+SELECT now.xmin, event.tenant_id, head.epoch, event.seq, event.kind, event.topics,
+    event.payload::text AS data, app.iso(event.created_at) AS at
+FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin) AS now
+LEFT JOIN (
+    SELECT * FROM app.events AS e WHERE e.xid >= $1::text::xid8 ORDER BY e.tenant_id, e.seq LIMIT $2
+) AS event ON true
+LEFT JOIN app.tenant_heads AS head ON head.tenant_id = event.tenant_id
+ORDER BY event.tenant_id, event.seq;
+
+-- name: events_of_many (read)
+-- The events of some tenants after a position each, at most $3 of each tenant.
+SELECT event.tenant_id, head.epoch, event.seq, event.kind, event.topics,
+    event.payload::text AS data, app.iso(event.created_at) AS at
+FROM unnest($1::uuid[], $2::bigint[]) AS known (tenant_id, seq)
+JOIN app.tenant_heads AS head ON head.tenant_id = known.tenant_id
+JOIN LATERAL (
+    SELECT * FROM app.events AS e
+    WHERE e.tenant_id = known.tenant_id AND e.seq > known.seq
+    ORDER BY e.seq
+    LIMIT $3
+) AS event ON true
+ORDER BY event.tenant_id, event.seq;
+
+-- name: arm_bell (write)
+-- Says whether writers shall ring.
+UPDATE app.relay_bell SET armed = $1 WHERE armed <> $1;
+
+-- name: become_relay (read)
+-- True when this connection now holds the one relay of the database.
+SELECT pg_try_advisory_lock(7527030595687047545);
+
+-- name: check_origin (write)
+-- True when the server or its timeline differ from those the log was written under; then all epochs are new.
+SELECT app.check_log_origin(
+    (SELECT system_identifier FROM pg_control_system()),
+    ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer
+);
+
+-- name: prune (write)
+-- Deletes old events of a tenant in a batch and raises its floor; the number deleted.
+SELECT app.prune_events($1, $2, $3);
