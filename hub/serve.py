@@ -59,7 +59,7 @@ def run(*, workers: int, embedded: bool, host: str | None, port: int | None) -> 
         environ["HUB_PORT"] = str(port)
     with contextlib.ExitStack() as stack:
         if embedded:
-            from hub.demo.servers import start_missing
+            from hub.laptop import start_missing
 
             stack.enter_context(start_missing(environ, say=print))
         settings = load(environ)

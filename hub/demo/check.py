@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
@@ -88,16 +89,17 @@ async def _play(
         await step("item ready", kitchen, tablet, "item.advance", **line, to="ready")
         for to in ("delivering", "delivered"):
             await step(to, kitchen, tablet, "order.advance", order_id=order["id"], to=to)
-        for screen in (tablet, kitchen):
-            await screen.wait(lambda screen=screen: _status(screen, order["id"]) == "delivered")
+        screens = (tablet, kitchen)
+        for screen in screens:
+            await screen.wait(partial(_shows, screen, order["id"], "delivered"))
         if tablet.order(order["id"]) != kitchen.order(order["id"]):
             raise Refused("the two screens do not agree on the delivered order")
     return took
 
 
-def _status(screen: Screen, order_id: str) -> str | None:
+def _shows(screen: Screen, order_id: str, status: str) -> bool:
     order = screen.order(order_id)
-    return None if order is None else order["status"]
+    return order is not None and order["status"] == status
 
 
 def _orderable(item: dict[str, Any]) -> bool:

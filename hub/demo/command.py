@@ -12,8 +12,8 @@ from rich.panel import Panel
 
 from hub.demo.check import check as run_check
 from hub.demo.hotel import NAME, ROOMS, new_codes, open_hotel
-from hub.demo.servers import start_missing
 from hub.errors import SettingError
+from hub.laptop import start_missing
 from hub.serve import bind, serve
 from hub.settings import load
 from hub.telemetry import logs

@@ -1,0 +1,120 @@
+"""Hotels for tests, written by a superuser's connection as any other system would write them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from msgspec import Struct
+
+from hub.db.ids import uuid7
+from hub.security.principal import Principal
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+
+
+class Room(Struct, frozen=True):
+    """A room with an open stay and a tablet."""
+
+    number: str
+    stay_id: UUID
+    tablet_id: UUID
+
+
+class Hotel(Struct, frozen=True):
+    """A tenant and the ids of what stands in it."""
+
+    tenant_id: UUID
+    slug: str
+    rooms: tuple[Room, ...]
+    kitchen_id: UUID
+    menu: dict[str, UUID]
+
+    def tablet(self, room: int = 0, *, seconds: float = 900) -> Principal:
+        """The principal of a room's tablet."""
+        place = self.rooms[room]
+        return Principal(
+            tenant_id=self.tenant_id,
+            id=place.tablet_id,
+            kind="tablet",
+            room_number=place.number,
+            stay_id=place.stay_id,
+            stations=(),
+            expires_at=time.time() + seconds,
+        )
+
+    def kitchen(self, *, seconds: float = 900) -> Principal:
+        """The principal of the kitchen's screen."""
+        return Principal(
+            tenant_id=self.tenant_id,
+            id=self.kitchen_id,
+            kind="kitchen",
+            room_number=None,
+            stay_id=None,
+            stations=("kitchen",),
+            expires_at=time.time() + seconds,
+        )
+
+
+# name, price, tax class, preparation minutes (0 needs no cooking), stock, from 20 on
+MENU = (
+    ("soup", 900, "food", 10, None, False),
+    ("curry", 1800, "food", 20, None, False),
+    ("cake", 700, "food", 0, 3, False),
+    ("beer", 800, "alcohol", 0, None, True),
+)
+
+
+async def make_hotel(admin: Connection, *, rooms: int = 2, prices_include_tax: bool = True) -> Hotel:
+    """A tenant with rooms 101, 102, ..., a stay and a tablet in each, a kitchen screen, a menu of four."""
+    slug = f"hotel-{uuid4().hex[:12]}"
+    tenant_id: UUID = await admin.fetchval(
+        "INSERT INTO app.tenants (id, name, slug, prices_include_tax) VALUES ($1, $2, $2, $3) RETURNING id",
+        uuid7(),
+        slug,
+        prices_include_tax,
+    )
+    made = []
+    for index in range(rooms):
+        number = str(101 + index)
+        stay_id = await admin.fetchval(
+            "INSERT INTO app.stays (tenant_id, room_number) VALUES ($1, $2) RETURNING id", tenant_id, number
+        )
+        tablet_id = await admin.fetchval(
+            "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, room_number, status)"
+            " VALUES ($1, $2, 'tablet', $3, 'active') RETURNING id",
+            tenant_id,
+            f"Tablet {number}",
+            number,
+        )
+        made.append(Room(number, stay_id, tablet_id))
+    kitchen_id = await admin.fetchval(
+        "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, stations, status)"
+        " VALUES ($1, 'Kitchen', 'kitchen_screen', '{kitchen}', 'active') RETURNING id",
+        tenant_id,
+    )
+    menu = {}
+    for order, (name, price, tax_class, minutes, stock, adult) in enumerate(MENU):
+        menu[name] = await admin.fetchval(
+            "INSERT INTO app.menu_items (tenant_id, id, name_ja, name_en, price, category, tax_class,"
+            " preparation_minutes, stock_quantity, age_restricted, allergens, display_order)"
+            " VALUES ($1, $2, $3, $3, $4, 'meals', $5, $6, $7, $8, '{}', $9) RETURNING id",
+            tenant_id,
+            uuid7(),
+            name,
+            price,
+            tax_class,
+            minutes,
+            stock,
+            adult,
+            order,
+        )
+    await admin.execute(
+        "INSERT INTO app.tax_rates (tenant_id, tax_class, fulfilment, rate_bp, valid_from)"
+        " VALUES ($1, 'food', 'room_service', 1000, '2019-10-01'),"
+        " ($1, 'alcohol', 'room_service', 1000, '2019-10-01'), ($1, 'food', 'takeaway', 800, '2019-10-01')",
+        tenant_id,
+    )
+    return Hotel(tenant_id, slug, tuple(made), kitchen_id, menu)
