@@ -99,7 +99,10 @@ class Servers:
     def ask(self, request: messages.Request) -> messages.Reply:
         """Send a request to the keeper; Unavailable when it refuses or is gone."""
         with self._asking:
-            return _ask(self._lines, request)
+            reply = _ask(self._lines, request)
+        if reply is None:
+            raise Unavailable("the keeper of the embedded servers is gone, and with it the servers")
+        return reply
 
     def stop(self) -> None:
         """Give up the claim. When nobody else has one, return after the servers have stopped."""
@@ -160,30 +163,26 @@ def _start(home: Path, *, durable: bool, shared: bool, redis: bool, discard: boo
         while True:
             lines = _connect(instance)
             if lines is not None:
-                try:
-                    return Servers(lines, _ask(lines, join), instance.sockets)
-                except _KeeperGoneError:  # it was about to end
-                    lines.connection.close()
-                except BaseException:
-                    lines.connection.close()
-                    raise
+                with contextlib.ExitStack() as stack:
+                    stack.callback(lines.connection.close)
+                    reply = _ask(lines, join)
+                    if reply is not None:  # else the keeper was about to end
+                        stack.pop_all()
+                        return Servers(lines, reply, instance.sockets)
             if time.monotonic() > deadline:
                 raise Unavailable(f"the servers in {instance.directory} do not start; see the logs there")
             _spawn_keeper(instance, discard=discard)
 
 
-class _KeeperGoneError(Unavailable):
-    """The keeper ended before it answered."""
-
-
-def _ask(lines: messages.Lines, request: messages.Request) -> messages.Reply:
+def _ask(lines: messages.Lines, request: messages.Request) -> messages.Reply | None:
+    """The keeper's answer, None when it is gone; Unavailable when it refuses."""
     try:
         lines.send(request)
         line = lines.receive()
     except (BrokenPipeError, ConnectionResetError):
-        line = None
+        return None
     if line is None:
-        raise _KeeperGoneError("the keeper of the embedded servers is gone")
+        return None
     reply = msgspec.json.decode(line, type=messages.Reply)
     if reply.error is not None:
         raise Unavailable(reply.error)
