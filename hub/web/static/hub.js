@@ -102,6 +102,13 @@ export class Hub extends EventTarget {
     }
   }
 
+  /** Join again with a fresh token: what this device may see may have changed. */
+  rejoin() {
+    this.#device.forgetToken();
+    this.#position = null;
+    this.#connect();
+  }
+
   /** The network of this device went away: find out at once whether the hub can still be reached. */
   doubt() {
     if (this.phase === "live" || this.#socket !== null) this.#lost("offline");

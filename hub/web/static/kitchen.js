@@ -1,7 +1,7 @@
 import { h, icon, perFrame, setText } from "./dom.js";
 import { openHub } from "./hub.js";
 import { COMMON, Translator } from "./i18n.js";
-import { awaitsAcknowledgement } from "./core/visibility.js";
+import { awaitsAcknowledgement, onKitchenScreen } from "./core/visibility.js";
 import { Actions } from "./kitchen/actions.js";
 import "./kitchen/board.js";
 import { listenToKeys } from "./kitchen/keys.js";
@@ -142,6 +142,9 @@ class Kitchen {
   }
 
   #tick() {
+    const { hub } = this;
+    const minutes = hub.store.hotel?.recall_minutes ?? 30;
+    hub.store.prune("order", (order) => onKitchenScreen(order, hub.now(), minutes));
     this.#bar.render();
     this.board.tick();
     if (!this.hub.live || this.board.painted.length === 0) this.render();

@@ -1,7 +1,7 @@
 import { h, icon, perFrame, setText } from "./dom.js";
 import { openHub } from "./hub.js";
 import { COMMON, LANGUAGE_NAMES, Translator } from "./i18n.js";
-import { isActive } from "./core/visibility.js";
+import { inRoom, isActive } from "./core/visibility.js";
 import { Basket } from "./tablet/basket.js";
 import "./tablet/cart-panel.js";
 import { isNight } from "./tablet/hours.js";
@@ -16,6 +16,7 @@ import { TABLET } from "./tablet/strings.js";
 const LANGUAGE_KEY = "hub.tablet.language";
 const SLOW_MS = 8_000;
 const TICK_MS = 15_000;
+const NEXT_GUEST_MS = 30_000;
 
 const find = (selector) => document.querySelector(selector);
 
@@ -47,7 +48,8 @@ class Tablet {
     this.placing.addEventListener("change", () => this.render());
     this.placing.addEventListener("placed", ({ detail }) => this.#placed(detail));
     this.i18n.addEventListener("change", () => this.render());
-    setInterval(this.render, TICK_MS);
+    setInterval(() => this.#tick(), TICK_MS);
+    setInterval(() => this.#awaitNextGuest(), NEXT_GUEST_MS);
     setTimeout(this.render, SLOW_MS);
     this.render();
   }
@@ -63,6 +65,17 @@ class Tablet {
     if (page === "review") this.#review.opened();
     this.#render();
     find("#main").scrollTop = 0;
+  }
+
+  #tick() {
+    const now = this.hub.now();
+    this.hub.store.prune("order", (order) => inRoom(order, now));
+    this.render();
+  }
+
+  /** A tablet in an empty room asks from time to time whether somebody has moved in. */
+  #awaitNextGuest() {
+    if (this.hub.live && this.hub.principal.stay_id === null) this.hub.rejoin();
   }
 
   #phaseChanged() {

@@ -63,6 +63,17 @@ export class Store {
     return true;
   }
 
+  /** Drop the documents of a kind that nobody shows any more; a screen runs for months. */
+  prune(kind, keep) {
+    const changes = [];
+    for (const [id, before] of this.#kinds.get(kind)) {
+      if (keep(before)) continue;
+      this.#kinds.get(kind).delete(id);
+      changes.push({ kind, id, before, after: null });
+    }
+    if (changes.length > 0) this.#tell(changes, false);
+  }
+
   clear() {
     this.replace([]);
   }

@@ -8,12 +8,13 @@ export const isActive = (order) => ACTIVE.has(order.status);
 
 const within = (time, now, minutes) => time !== null && now - Date.parse(time) <= minutes * MINUTE;
 
-/** A cancelled order stays in front of the cooks until one of them has acknowledged it. */
+/** Something of the order was cancelled, and no cook has acknowledged it yet. */
 export const awaitsAcknowledgement = (order) =>
-  order.status === "cancelled" && order.cancel_acked_at === null;
+  order.cancel_acked_at === null && order.items.some((item) => item.status === "cancelled");
 
 /** On the grid: work to do, or a cancellation nobody has acknowledged. Never hidden by age. */
-export const onGrid = (order) => isActive(order) || awaitsAcknowledgement(order);
+export const onGrid = (order) =>
+  isActive(order) || (order.status === "cancelled" && order.cancel_acked_at === null);
 
 /** In the recall list: delivered inside the recall window. */
 export const isRecallable = (order, now, recallMinutes) =>

@@ -1,3 +1,4 @@
+import { awaitsAcknowledgement } from "../core/visibility.js";
 import { needsId, nextOfItem, nextOfOrder } from "./flow.js";
 
 const DOUBLE_TAP_MS = 450;
@@ -22,7 +23,7 @@ export class Actions extends EventTarget {
 
   async bump(order) {
     const key = `${order.id}:*`;
-    if (order.status === "cancelled") {
+    if (awaitsAcknowledgement(order)) {
       await this.#run(key, "order.acknowledge", { order_id: order.id });
       return;
     }

@@ -1,4 +1,5 @@
 import { h, icon, reconcile, setText } from "../dom.js";
+import { awaitsAcknowledgement } from "../core/visibility.js";
 import { ageOf } from "./age.js";
 import { needsId, nextOfItem, nextOfOrder } from "./flow.js";
 import { linesOf } from "./grid.js";
@@ -62,12 +63,14 @@ export class KitchenTicket extends HTMLElement {
   show(view, { i18n, hub }) {
     const { order, part, parts } = view;
     const cancelled = order.status === "cancelled";
+    const shouting = !view.leaving && awaitsAcknowledgement(order);
     this.dataset.order = order.id;
     this.dataset.status = order.status;
     this.classList.toggle("selected", view.selected);
     this.classList.toggle("fresh", view.fresh);
     this.classList.toggle("leaving", view.leaving);
     this.classList.toggle("cancelled", cancelled);
+    this.classList.toggle("shouting", shouting);
     this.inert = view.leaving;
     setText(this.#index, view.index < 10 ? String((view.index + 1) % 10) : "");
     setText(this.#room, order.room_number);
@@ -145,15 +148,15 @@ export class KitchenTicket extends HTMLElement {
   }
 
   #showBump({ order, leaving, pending }, i18n, hub) {
-    const next = nextOfOrder(order);
+    const next = awaitsAcknowledgement(order) ? "acknowledge" : nextOfOrder(order);
     const waiting = pending.has(`${order.id}:*`);
-    this.#bump.dataset.next = next ?? (order.status === "cancelled" ? "acknowledge" : "");
+    this.#bump.dataset.next = next ?? "";
     this.#bump.setAttribute("aria-busy", String(waiting));
     this.#bump.classList.toggle("queued", waiting && !hub.live);
     let text;
     if (leaving) text = i18n.text(order.status === "cancelled" ? "done.cancelled" : "done.delivered");
     else if (waiting) text = i18n.text(hub.live ? "sending" : "queued");
-    else text = i18n.text(`bump.${next ?? "acknowledge"}`);
+    else text = next === null ? "" : i18n.text(`bump.${next}`);
     setText(this.#bumpText, text);
   }
 }

@@ -136,8 +136,7 @@ export class ReviewView extends HTMLElement {
   #left(line) {
     const error = this.#app.placing.problem ?? this.#quoteError;
     if (error?.code !== "out_of_stock") return null;
-    const short = [error.details.items ?? [], error.details.lines ?? []].flat();
-    const left = short.find((each) => each.menu_item_id === line.menu_item_id)?.left;
+    const left = error.details.left.find((each) => each.menu_item_id === line.menu_item_id)?.left;
     return left === undefined ? null : this.#app.i18n.text("out_of_stock.left", { left });
   }
 
