@@ -102,6 +102,7 @@ async def _once(scope: Scope, principal: Principal, operation: Operation, op_id:
         if stored is None or stored["request_hash"] != request:
             raise OperationMismatch("this operation id was already used for another request", field="op_id")
         return Raw(stored["answer"].encode())
+    scope.op_id = op_id
     answer = msgspec.json.encode(await operation.run(scope, principal, args))
     await scope.execute(ANSWER, *key, answer.decode())
     return Raw(answer)

@@ -42,7 +42,8 @@ _LOST: Final = (
 _BUSY: Final = (
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # connections, memory, disk
+    asyncpg.ReadOnlySQLTransactionError,  # a primary that has become a standby
     TimeoutError,
 )
 

@@ -3,6 +3,7 @@ read across tenants without any error, so the hub refuses to start with one."""
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -68,7 +69,11 @@ async def connect(settings: Settings, role: Role) -> Connection:
     """
     try:
         connection: Connection = await asyncpg.connect(
-            settings.database_url, user=role.value, password=password(settings, role), timeout=10
+            settings.database_url,
+            user=role.value,
+            password=password(settings, role),
+            timeout=10,
+            server_settings=_label(role),
         )
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
         raise Unavailable("the database does not answer") from error
@@ -100,6 +105,7 @@ async def create_pool(settings: Settings, role: Role, size: int) -> Pool:
             statement_cache_size=_STATEMENT_CACHE,
             max_cached_statement_lifetime=0,
             timeout=10,
+            server_settings=_label(role),
             reset=_keep,
         )
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
@@ -127,6 +133,11 @@ def unconnected() -> Pool:
 
 async def _keep(_: Connection) -> None:
     """In place of asyncpg's reset query."""
+
+
+def _label(role: Role) -> dict[str, str]:
+    """What pg_stat_activity shows: which process this is."""
+    return {"application_name": f"{role.value} {os.getpid()}"}
 
 
 async def _prove(connection: Connection | Pooled, role: Role, size: int) -> None:

@@ -41,14 +41,16 @@ class Actor(Struct, frozen=True):
 
 
 class Scope:
-    """Runs named queries in one transaction of one tenant. `now` is the hub's clock at its begin."""
+    """Runs named queries in one transaction of one tenant. `now` is the hub's clock at its begin, `op_id` the
+    operation that it carries out, if one does."""
 
-    __slots__ = ("_connection", "now", "tenant_id")
+    __slots__ = ("_connection", "now", "op_id", "tenant_id")
 
     def __init__(self, connection: Pooled, tenant_id: UUID, now: datetime) -> None:
         self._connection = connection
         self.tenant_id = tenant_id
         self.now = now
+        self.op_id: UUID | None = None
 
     async def fetch(self, query: Query, *args: object) -> list[asyncpg.Record]:
         """All rows."""

@@ -18,7 +18,6 @@ from hub.security.credentials import Credential, digest, new_secret
 if TYPE_CHECKING:
     from hub.db.database import Database
     from hub.db.pool import Pool
-    from hub.db.scope import Scope
     from hub.security.principal import Principal
     from hub.security.tokens import Tokens
 
@@ -61,21 +60,13 @@ class Devices:
 
     async def claim(self, code: str) -> Claimed:
         """Exchange a code. Raises Unauthorized when it is unknown, used or old."""
-        invalid = Unauthorized("This code is not valid, or it was used before.", field="code")
-        found = await store.claim_code(self._auth_pool, digest(code))
+        secret = new_secret()
+        found = await store.claim_code(self._auth_pool, digest(code), digest(secret))
         if found is None:
-            raise invalid
+            raise Unauthorized("This code is not valid, or it was used before.", field="code")
         tenant_id, device_id = found
-        credential = Credential(tenant_id, device_id, new_secret())
-        credential_hash = digest(credential.secret)
-
-        async def work(scope: Scope) -> Device | None:
-            if not await store.set_credential(scope, device_id, credential_hash):
-                raise invalid
-            return await store.device(scope, device_id)
-
-        device = await self._database.transaction(tenant_id, _actor(device_id), work, idempotent=True)
-        issued = self._issue(tenant_id, admit(device, credential.secret))
+        credential = Credential(tenant_id, device_id, secret)
+        issued = await self.token(credential.encode())
         return Claimed(device_id, credential.encode(), issued.token, issued.expires_at)
 
     async def token(self, text: str) -> Issued:

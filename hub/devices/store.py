@@ -21,30 +21,26 @@ if TYPE_CHECKING:
 
 _queries = load("devices")
 CLAIM_CODE = _queries["claim_code"]
-SET_CREDENTIAL = _queries["set_credential"]
 DEVICE = _queries["device"]
 OPEN_SESSIONS = _queries["open_sessions"]
 SEE_SESSIONS = _queries["see_sessions"]
 CLOSE_SESSIONS = _queries["close_sessions"]
 
 
-async def claim_code(auth_pool: Pool, code_hash: bytes) -> tuple[UUID, UUID] | None:
-    """Tenant and device of a code, which is used up by this; None when it is not good."""
+async def claim_code(auth_pool: Pool, code_hash: bytes, credential_hash: bytes) -> tuple[UUID, UUID] | None:
+    """Tenant and device of a code, which is used up for this credential; None when it is not good.
+
+    Raises Conflict when the device's room has another tablet, Unavailable.
+    """
     try:
-        row = await auth_pool.fetchrow(CLAIM_CODE.text, code_hash)
+        row = await auth_pool.fetchrow(CLAIM_CODE.text, code_hash, credential_hash)
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict("This room already has another tablet.", field="code") from error
     except DATABASE_ERRORS as error:
         raise Unavailable("the hub cannot reach its data now; try again") from error
     if row is None or row["device_id"] is None:
         return None
     return row["tenant_id"], row["device_id"]
-
-
-async def set_credential(scope: Scope, device_id: UUID, credential_hash: bytes) -> bool:
-    """False for a device that may not come back. Raises Conflict when its room has another tablet."""
-    try:
-        return await scope.execute(SET_CREDENTIAL, scope.tenant_id, device_id, credential_hash) == 1
-    except asyncpg.UniqueViolationError as error:
-        raise Conflict("This room already has another tablet.", field="code") from error
 
 
 async def device(scope: Scope, device_id: UUID) -> Device | None:

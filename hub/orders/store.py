@@ -117,6 +117,7 @@ async def insert(
         quote.service_amount,
         quote.total_amount,
         quote.prices_include_tax,
+        scope.op_id,
     )
     items = msgspec.json.encode(cart.items).decode()
     await scope.execute(INSERT_ITEMS, scope.tenant_id, order_id, items)

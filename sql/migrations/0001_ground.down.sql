@@ -1,4 +1,4 @@
-DROP FUNCTION app.claim_code(bytea);
+DROP FUNCTION app.claim_code(bytea, bytea);
 DROP TABLE app.pairing_codes;
 DROP TABLE app.device_presence;
 DROP TABLE app.device_rooms;

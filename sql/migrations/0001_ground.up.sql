@@ -205,11 +205,21 @@ GRANT SELECT, INSERT, UPDATE ON app.pairing_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.pairing_codes TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.pairing_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
--- The one look-up that runs before a tenant is known: it uses the code up and says whose it was.
-CREATE FUNCTION app.claim_code(presented bytea, OUT tenant_id uuid, OUT device_id uuid)
+-- The one look-up that runs before a tenant is known: it uses the code up, gives the device its credential, and
+-- says whose it was. Both or neither: a code is not burnt for nothing.
+CREATE FUNCTION app.claim_code(presented bytea, credential bytea, OUT tenant_id uuid, OUT device_id uuid)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    UPDATE app.pairing_codes AS code SET used_at = now()
-    WHERE code.code_hash = presented AND code.used_at IS NULL AND code.expires_at > now()
-    RETURNING code.tenant_id, code.device_id
+    WITH claimed AS (
+        UPDATE app.pairing_codes AS code SET used_at = now()
+        FROM app.device_rooms AS d
+        WHERE code.code_hash = presented AND code.used_at IS NULL AND code.expires_at > now()
+            AND d.tenant_id = code.tenant_id AND d.id = code.device_id
+            AND d.status IN ('pending', 'active') AND d.deleted_at IS NULL
+        RETURNING code.tenant_id, code.device_id
+    )
+    UPDATE app.device_rooms AS d SET credential_hash = credential, status = 'active'
+    FROM claimed
+    WHERE d.tenant_id = claimed.tenant_id AND d.id = claimed.device_id
+    RETURNING d.tenant_id, d.id
 $$;
-GRANT EXECUTE ON FUNCTION app.claim_code(bytea) TO hub_auth;
+GRANT EXECUTE ON FUNCTION app.claim_code(bytea, bytea) TO hub_auth;

@@ -1,15 +1,10 @@
 -- Devices: how one gets its credential and its tokens, and who is online.
 
 -- name: claim_code (write)
--- Uses a single-use code up and says whose device it was for; nulls for a code that is not good. Runs as hub_auth.
+-- Uses a single-use code up for a new credential and says whose device it is; nulls for a code that is not good.
+-- Runs as hub_auth.
 SELECT tenant_id, device_id
-FROM app.claim_code($1);
-
--- name: set_credential (write)
--- Gives a device a new credential, which ends the one before; a pending device becomes active.
-UPDATE app.device_rooms
-SET credential_hash = $3, status = 'active'
-WHERE tenant_id = $1 AND id = $2 AND status IN ('pending', 'active') AND deleted_at IS NULL;
+FROM app.claim_code($1, $2);
 
 -- name: device (read)
 -- What a token needs to know of a device: its place, its state, its hotel's state, the open stay of its room.
