@@ -157,7 +157,7 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
                 broker is not None
                 and relay is not None
                 and broker.connected
-                and (settings.redis_url is not None or relay.active)
+                and (settings.redis_url is not None or relay.standing.is_set())
             )
 
         node = Node(

@@ -18,13 +18,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 import uvloop
 
 from hub.app import open_hub
+from hub.db.scope import utc_now
 from hub.errors import HubError, SettingError
 from hub.settings import load
 from hub.telemetry import logs
@@ -115,9 +117,11 @@ async def work(settings: Settings, listener: socket.socket, parent: int | None =
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[Hub]:
+async def serving(
+    settings: Settings, listener: socket.socket, *, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Hub]:
     """A hub that serves on `listener` inside the block."""
-    async with open_hub(settings) as hub:
+    async with open_hub(settings, clock=clock) as hub:
         config = uvicorn.Config(
             hub.app,
             loop="none",

@@ -55,13 +55,13 @@ _log = logging.getLogger(__name__)
 class Relay:
     """`connect` opens a connection as hub_relay. Call `run` in a task; it serves until cancelled.
 
-    `active` says whether this process is the relay now; `published` counts events it has sent.
+    `standing` is set while this process is the relay; `published` counts the events it has sent.
     """
 
     def __init__(
         self, connect: Callable[[], Coroutine[Any, Any, Connection]], broker: Broker, channels: Channels
     ) -> None:
-        self.active = False
+        self.standing = asyncio.Event()
         self.published = 0
         self._connect = connect
         self._broker = broker
@@ -76,7 +76,7 @@ class Relay:
                 try:
                     await self._serve(connection)
                 finally:
-                    self.active = False
+                    self.standing.clear()
                     # The lock goes with the connection, at once and whatever state it is in.
                     connection.terminate()
             except (*DATABASE_ERRORS, HubError) as error:
@@ -95,7 +95,7 @@ class Relay:
             _log.warning("the log comes from another server or timeline: every tenant has a new epoch")
         watch = Watch(log)
         await watch.start()
-        self.active = True
+        self.standing.set()
         _log.info("this process is the relay")
         await self._announce()
         await self._follow(log, watch)
