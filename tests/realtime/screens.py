@@ -1,5 +1,5 @@
 """A screen for tests, as strict as a real one is trusting: it comes back by itself, resumes where it was,
-repeats an unanswered command under the same operation id, and fails when an event comes twice or out of order."""
+repeats an unanswered command under the same operation id, and fails when an event comes twice or too late."""
 
 from __future__ import annotations
 

@@ -1,0 +1,112 @@
+"""Hub processes that can be killed: each on a port of its own, started again by hand."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from hub.serve import bind, spawn
+from tests.conftest import TOKEN_KEY
+
+if TYPE_CHECKING:
+    from hub.settings import Settings
+
+READY_SECONDS = 30.0
+
+
+class Member:
+    """One hub process. The listening socket stays with the test: the port is the same after a kill."""
+
+    def __init__(self, settings: Settings, environ: dict[str, str]) -> None:
+        self._environ = environ
+        self.listener: socket.socket = bind(settings)
+        self.address: tuple[str, int] = self.listener.getsockname()[:2]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = spawn(self._environ, self.listener)
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def kill(self) -> None:
+        """kill -9, and wait until it is gone."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def wait_ready(self) -> None:
+        """Until /readyz says so."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process is not None
+            assert self.process.poll() is None, f"the hub ended with {self.process.returncode}"
+            connection = http.client.HTTPConnection(*self.address, timeout=5)
+            try:
+                connection.request("GET", "/readyz")
+                if connection.getresponse().status == 200:
+                    return
+            except OSError:
+                pass
+            finally:
+                connection.close()
+            time.sleep(0.02)
+        raise AssertionError("the hub is not ready")
+
+
+class Fleet:
+    """Several members on one database and one Redis."""
+
+    def __init__(self, settings: Settings, size: int, **environ: str) -> None:
+        names = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+        secret = base64.b64encode(TOKEN_KEY.secret).decode()
+        names |= {
+            "HUB_DATABASE_URL": settings.database_url,
+            "HUB_NAMESPACE": settings.namespace,
+            "HUB_TOKEN_KEYS": f"{TOKEN_KEY.kid}:{TOKEN_KEY.algorithm}:{secret}",
+            "HUB_KITCHEN_POSITION_SECONDS": "0.5",
+            "HUB_TABLET_POSITION_SECONDS": "0.5",
+            "HUB_DRAIN_SECONDS": "1",
+            "HUB_LOG_FORMAT": "human",
+            "HUB_LOG_LEVEL": "warning",
+            **environ,
+        }
+        if settings.redis_url is not None:
+            names["HUB_REDIS_URL"] = settings.redis_url
+        self.members = [Member(settings, names) for _ in range(size)]
+
+    def __enter__(self) -> Fleet:
+        for member in self.members:
+            member.start()
+        for member in self.members:
+            member.wait_ready()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for member in self.members:
+            if member.process is not None and member.process.poll() is None:
+                member.process.kill()
+                member.process.wait(10)
+            member.listener.close()
+
+    def address(self) -> tuple[str, int]:
+        """Where a balancer would send a new connection: any member that runs."""
+        alive = [
+            member for member in self.members if member.process is not None and member.process.poll() is None
+        ]
+        return random.choice(alive or self.members).address
