@@ -17,4 +17,4 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _left_out:
         counts = ", ".join(f"{count} {name}" for name, count in _left_out.most_common())
-        terminalreporter.write_line(f"left out: {counts}; `hub test --all` runs every test")
+        terminalreporter.write_line(f"left out: {counts}")
