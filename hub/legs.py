@@ -27,7 +27,11 @@ class Leg(Struct, frozen=True):
     servers: Mapping[str, str]
 
 
-QUICK = Leg("what the wheels alone can run; `hub test --all` runs the rest too", "not browser and not slow and not debian", {})
+QUICK = Leg(
+    "what the wheels alone can run; `hub test --all` runs the rest too",
+    "not browser and not slow and not debian",
+    {},
+)
 FULL = (
     Leg("everything, on PostgreSQL 18 and Valkey of the wheels", "not debian", {}),
     Leg("PostgreSQL 15 and Redis 7 of the distribution", "not browser and not slow", OLD_SERVERS),
