@@ -6,6 +6,7 @@ DROP TABLE app.stays;
 DROP TABLE app.staff;
 DROP TABLE app.tenants;
 DROP FUNCTION app.protect_tenant_table(regclass, text);
+DROP FUNCTION app.refuse_new_key();
 DROP FUNCTION app.touch_updated_at();
 DROP FUNCTION app.iso(timestamptz);
 DROP FUNCTION app.tenant_id();

@@ -30,6 +30,14 @@ BEGIN
 END
 $$;
 
+-- Screens, events and answers know a row by its key for ever: a row that took another one would stay on them twice.
+CREATE FUNCTION app.refuse_new_key() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the key of a row of % never changes', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+
 -- Gives a tenant table its row-level security. Each policy names its role, never PUBLIC. Owner and migrator have
 -- policies of their own, because under FORCE a backfill would otherwise change 0 rows without an error.
 CREATE FUNCTION app.protect_tenant_table(target regclass, tenant_column text DEFAULT 'tenant_id') RETURNS void

@@ -47,6 +47,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.menu_items TO hub_admin;
 GRANT SELECT ON app.menu_items TO hub_log;
 CREATE POLICY log ON app.menu_items FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.menu_items FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.menu_items FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- The rate of a tax class and fulfilment is the row with the latest valid_from that is not after the business date.
 CREATE TABLE app.tax_rates (

@@ -98,6 +98,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.order_items TO hub_admin;
 GRANT SELECT ON app.order_items TO hub_log;
 CREATE POLICY log ON app.order_items FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.order_items FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, order_id, line ON app.order_items FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.order_id, OLD.line) IS DISTINCT FROM (NEW.tenant_id, NEW.order_id, NEW.line))
+    EXECUTE FUNCTION app.refuse_new_key();
 
 -- Human numbers start at 1 on each business day. The row is taken after stock and before the log's head.
 CREATE TABLE app.order_counters (
@@ -158,6 +161,8 @@ BEGIN
 END
 $$;
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON app.orders FOR EACH ROW EXECUTE FUNCTION app.stamp_order();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.orders FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- A change of items is a change of their order. Orders are locked in id order, so that two writers of several
 -- orders do not deadlock. Owned by hub_log: it must work for a writer who has set no tenant.

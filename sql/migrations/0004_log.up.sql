@@ -162,6 +162,11 @@ DECLARE
 BEGIN
     SELECT d.visible, d.document INTO is_visible, item_document
     FROM app.menu_documents AS d WHERE d.tenant_id = item_tenant AND d.id = item_id;
+    -- What guests never saw comes and goes without a word.
+    IF (TG_OP = 'INSERT' AND is_visible IS NOT TRUE)
+        OR (TG_OP = 'DELETE' AND (OLD.is_hidden OR OLD.deleted_at IS NOT NULL)) THEN
+        RETURN NULL;
+    END IF;
     IF is_visible IS NOT TRUE THEN
         item_document := jsonb_build_object('id', item_id);
     END IF;
@@ -193,6 +198,7 @@ CREATE CONSTRAINT TRIGGER log_update AFTER UPDATE ON app.menu_items
          NEW.allergens, NEW.image_url, NEW.display_order, NEW.is_featured, NEW.is_hidden, NEW.deleted_at,
          NEW.age_restricted, NEW.start_time, NEW.end_time, NEW.station, NEW.tax_class, NEW.preparation_minutes,
          NOT NEW.is_available OR coalesce(NEW.stock_quantity = 0, false))
+        AND (NOT (OLD.is_hidden OR OLD.deleted_at IS NOT NULL) OR NOT (NEW.is_hidden OR NEW.deleted_at IS NOT NULL))
     )
     EXECUTE FUNCTION app.log_menu_item();
 

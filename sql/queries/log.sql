@@ -73,7 +73,11 @@ SELECT now.xmin, event.tenant_id, head.epoch, event.seq, event.kind, event.topic
     event.payload::text AS data, app.iso(event.created_at) AS at
 FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin) AS now
 LEFT JOIN (
-    SELECT * FROM app.events AS e WHERE e.xid >= $1::text::xid8 ORDER BY e.tenant_id, e.seq LIMIT $2
+    SELECT e.tenant_id, e.seq, e.kind, e.topics, e.payload, e.created_at
+    FROM app.events AS e
+    WHERE e.xid >= $1::text::xid8
+    ORDER BY e.tenant_id, e.seq
+    LIMIT $2
 ) AS event ON true
 LEFT JOIN app.tenant_heads AS head ON head.tenant_id = event.tenant_id
 ORDER BY event.tenant_id, event.seq;
@@ -85,7 +89,8 @@ SELECT event.tenant_id, head.epoch, event.seq, event.kind, event.topics,
 FROM unnest($1::uuid[], $2::bigint[]) AS known (tenant_id, seq)
 JOIN app.tenant_heads AS head ON head.tenant_id = known.tenant_id
 JOIN LATERAL (
-    SELECT * FROM app.events AS e
+    SELECT e.tenant_id, e.seq, e.kind, e.topics, e.payload, e.created_at
+    FROM app.events AS e
     WHERE e.tenant_id = known.tenant_id AND e.seq > known.seq
     ORDER BY e.seq
     LIMIT $3
