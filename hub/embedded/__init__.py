@@ -129,15 +129,15 @@ def start(
     the same time. Raises SettingError (no binaries, no usable home) or Unavailable (they do not start).
     """
     account = server_account()
-    home = default_home() if home is None else home.absolute()
+    home = default_home() if home is None else home
     make_home(home, account)
-    return _start(home, durable=durable, shared=shared, redis=redis, discard=False)
+    return _start(home.resolve(), durable=durable, shared=shared, redis=redis, discard=False)
 
 
 @contextlib.contextmanager
 def throw_away(*, durable: bool = False, redis: bool = True) -> Iterator[Servers]:
     """Servers with a directory of their own, removed with them at the end of the block or of the process."""
-    home = throw_away_home(server_account())
+    home = throw_away_home(server_account()).resolve()
     try:
         with _start(home, durable=durable, shared=True, redis=redis, discard=True) as servers:
             yield servers

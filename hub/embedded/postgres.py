@@ -135,8 +135,8 @@ class Postgres:
     def _stop_left_over(self) -> None:
         """Stop a server on our data that lost its keeper."""
         pid = next(iter(self._status()), "")
-        # After a reboot the number may be anybody's.
-        if pid.isdigit() and str(self._data) in _command_line(int(pid)):
+        command = _command_line(int(pid)) if pid.isdigit() else ""
+        if str(self._data) in command:
             pg_ctl = [
                 self.binaries.program("pg_ctl"),
                 "-D",
@@ -148,6 +148,9 @@ class Postgres:
                 "stop",
             ]
             self._account.run(pg_ctl)
+        elif command and "postgres" not in command:
+            # The machine was switched off, and the number is another process's now. PostgreSQL would refuse.
+            (self._data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def last_words(log: Path) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +15,7 @@ import pytest
 import redis.asyncio
 
 from hub import embedded
+from hub.embedded.account import server_account
 from hub.errors import Unavailable
 from tests.embedded.conftest import User, is_alive, keepers, wait_gone
 
@@ -139,7 +142,16 @@ def test_a_killed_user_leaves_nothing_running(user: Callable[[], User], home: Pa
     again.end()
 
 
-def test_servers_end_with_their_keeper_and_the_next_user_starts_new_ones(
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+def test_servers_end_with_their_keeper(user: Callable[[], User], home: Path) -> None:
+    process = user()
+    pids = process.pids()
+    (keeper,) = keepers(home)
+    os.kill(keeper, signal.SIGKILL)
+    wait_gone(*pids)
+
+
+def test_after_the_keepers_death_the_next_user_starts_new_servers(
     user: Callable[[], User], home: Path
 ) -> None:
     process = user()
@@ -196,17 +208,34 @@ async def test_a_long_path_gets_short_sockets(home: Path) -> None:
     assert not short.exists()
 
 
-def test_a_stale_pid_file_hurts_no_other_process(home: Path) -> None:
+@pytest.fixture
+def bystander() -> Iterator[subprocess.Popen[bytes]]:
+    """Another process of the servers' user."""
+    account = server_account()
+    user, group = (account.uid, account.gid) if account.dropped else (None, None)
+    with subprocess.Popen(["sleep", "60"], user=user, group=group) as process:
+        yield process
+        process.kill()
+
+
+def put_pid(home: Path, pid: int) -> None:
+    """As after the machine was switched off: the number in the file belongs to somebody else now."""
+    (file,) = home.glob("pg*/data/postmaster.pid")
+    first, _, rest = file.read_text(encoding="utf-8").partition("\n")
+    assert first.isdigit()
+    file.write_text(f"{pid}\n{rest}", encoding="utf-8")
+
+
+async def test_a_stale_pid_file_neither_stops_the_start_nor_hurts_another(
+    home: Path, bystander: subprocess.Popen[bytes]
+) -> None:
     with embedded.start(home, durable=False) as servers:
-        data = home / next(home.glob("pg*")).name / "data"
+        await write(servers, 1)
         servers.postgres.kill()
-        lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-        victim = os.getpid()  # as after a reboot: the number is somebody else's now
-        (data / "postmaster.pid").write_text("\n".join([str(victim), *lines[1:]]) + "\n", encoding="utf-8")
-        if os.geteuid() == 0:
-            servers.postgres.start()
-            assert servers.postgres.pid != victim
-        assert is_alive(victim)
+        put_pid(home, bystander.pid)
+        servers.postgres.start()
+        assert await count(servers) == 1
+        assert bystander.poll() is None
 
 
 def test_throw_away_leaves_nothing() -> None:
