@@ -52,7 +52,10 @@ class Queries(Mapping[str, Query]):
 
 
 def load(domain: str) -> Queries:
-    """Read sql/queries/<domain>.sql. Raises ValueError for SQL outside a named block or a name used twice."""
+    """Read sql/queries/<domain>.sql.
+
+    Raises ValueError for SQL outside a named block, a block without any, or a name used twice.
+    """
     path = sql_directory() / "queries" / f"{domain}.sql"
     blocks: dict[str, tuple[str, list[str]]] = {}
     current: list[str] | None = None
@@ -70,18 +73,15 @@ def load(domain: str) -> Queries:
                 current.append(line)
         elif line and not line.startswith("--"):
             raise ValueError(f"{path.name}:{number}: SQL outside a named block")
-    return Queries(
-        domain,
-        {
-            name: Query(
-                name=f"{domain}.{name}",
-                text="\n".join(lines).strip().rstrip(";"),
-                writes=flags == "write",
-                replica="replica" in flags,
-            )
-            for name, (flags, lines) in blocks.items()
-        },
-    )
+    queries = {}
+    for name, (flags, lines) in blocks.items():
+        text = "\n".join(lines).strip().rstrip(";")
+        if not text:
+            raise ValueError(f"{path.name}: {name} has no SQL")
+        queries[name] = Query(
+            name=f"{domain}.{name}", text=text, writes=flags == "write", replica="replica" in flags
+        )
+    return Queries(domain, queries)
 
 
 def load_all() -> dict[str, Queries]:

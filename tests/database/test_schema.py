@@ -60,7 +60,7 @@ CHANGES = {
     "ALTER TABLE app.orders ALTER COLUMN status SET DEFAULT 'cooking'": "column app.orders.status",
     "ALTER TABLE app.orders ALTER COLUMN metadata DROP NOT NULL": "column app.orders.metadata",
     "ALTER TABLE app.orders ALTER COLUMN room_number TYPE varchar(20)": "column app.orders.room_number",
-    "ALTER TABLE app.stays DROP CONSTRAINT stays_times_in_order": "constraint stays_times_in_order on app.stays",
+    "ALTER TABLE app.staff DROP CONSTRAINT staff_role_known": "constraint staff_role_known on app.staff",
     "DROP INDEX app.orders_room": "index app.orders_room",
     "ALTER FUNCTION app.take_head(uuid) RESET search_path": "function app.take_head(uuid)",
     "ALTER FUNCTION app.tenant_id() VOLATILE": "function app.tenant_id()",
