@@ -4,6 +4,8 @@ read across tenants without any error, so the hub refuses to start with one."""
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -67,7 +69,7 @@ async def connect(settings: Settings, role: Role) -> Connection:
 
     Raises SettingError when it is another role, and Unavailable when the server does not answer.
     """
-    try:
+    with _explained(role):
         connection: Connection = await asyncpg.connect(
             settings.database_url,
             user=role.value,
@@ -75,10 +77,6 @@ async def connect(settings: Settings, role: Role) -> Connection:
             timeout=10,
             server_settings=_label(role),
         )
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
-        raise Unavailable("the database does not answer") from error
-    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-        raise _refused(role) from error
     try:
         await _prove(connection, role, 1)
     except BaseException:
@@ -93,7 +91,7 @@ async def create_pool(settings: Settings, role: Role, size: int) -> Pool:
     Nothing is reset between two uses: the hub keeps no session state, and a reset costs a round trip.
     Raises SettingError for a wrong role or too small a server, Unavailable when the server does not answer.
     """
-    try:
+    with _explained(role):
         pool: Pool = await asyncpg.create_pool(
             settings.database_url,
             user=role.value,
@@ -108,15 +106,6 @@ async def create_pool(settings: Settings, role: Role, size: int) -> Pool:
             server_settings=_label(role),
             reset=_keep,
         )
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
-        raise Unavailable("the database does not answer") from error
-    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-        raise _refused(role) from error
-    except asyncpg.InvalidCatalogNameError as error:
-        raise SettingError(
-            "HUB_DATABASE_URL names a database that does not exist; create it and run `hub migrate`.",
-            field="HUB_DATABASE_URL",
-        ) from error
     try:
         async with pool.acquire() as connection:
             await _prove(connection, role, size)
@@ -159,9 +148,21 @@ async def _prove(connection: Connection | Pooled, role: Role, size: int) -> None
         )
 
 
-def _refused(role: Role) -> SettingError:
-    name = f"HUB_{role.name}_PASSWORD"
-    return SettingError(
-        f"the server refuses {role.value}; run `hub migrate` once to make the roles, and set {name}.",
-        field=name,
-    )
+@contextmanager
+def _explained(role: Role) -> Iterator[None]:
+    """Why no connection was made, as what to do about it."""
+    try:
+        yield
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        raise Unavailable("the database does not answer") from error
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        name = f"HUB_{role.name}_PASSWORD"
+        raise SettingError(
+            f"the server refuses {role.value}; run `hub migrate` once to make the roles, and set {name}.",
+            field=name,
+        ) from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise SettingError(
+            "HUB_DATABASE_URL names a database that does not exist; create it and run `hub migrate`.",
+            field="HUB_DATABASE_URL",
+        ) from error
