@@ -189,6 +189,7 @@ export class Hub extends EventTarget {
       return;
     }
     this.#heard(this.#silenceMs);
+    if (this.#clock.known) this.lastFrameAt = this.#clock.now();
     switch (frame.type) {
       case "welcome":
         return this.#welcomed(frame);
@@ -215,6 +216,7 @@ export class Hub extends EventTarget {
     this.#backoff.windowMs = retry_ms;
     const stayChanged = this.principal !== null && this.principal.stay_id !== principal.stay_id;
     this.principal = principal;
+    this.lastFrameAt = this.#clock.now();
     if (stayChanged) this.dispatchEvent(new Event("wipe"));
     this.#heard(2 * ping_ms);
     this.#renewLater();
@@ -311,7 +313,6 @@ export class Hub extends EventTarget {
   #heard(silenceMs) {
     this.#silenceMs = silenceMs;
     this.#heardAt = performance.now();
-    if (this.#clock.known) this.lastFrameAt = this.#clock.now();
     clearTimeout(this.#timers.silence);
     this.#timers.silence = setTimeout(() => this.#lost("silence"), silenceMs);
   }

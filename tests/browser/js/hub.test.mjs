@@ -94,6 +94,23 @@ test("a dead network cannot hold the new socket back for more than 2.5 s", async
   assert.equal(Socket.all.length, 2);
 });
 
+test("a socket that is only being opened is no word from the hub", async (t) => {
+  timers(t);
+  const { hub, monotonic } = await liveHub();
+  const heard = hub.lastFrameAt;
+  Socket.last.closed();
+  for (let n = 0; n < 3; n++) {
+    monotonic.now += 2000;
+    t.mock.timers.tick(30_000);
+    await settle();
+    Socket.last.open();
+    Socket.last.closed();
+  }
+  assert.ok(Socket.all.length > 2);
+  assert.equal(hub.lastFrameAt, heard);
+  assert.equal(hub.now() - heard, 6000);
+});
+
 test("any frame feeds the watchdog", async (t) => {
   timers(t);
   const { hub } = await liveHub();

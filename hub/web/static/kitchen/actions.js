@@ -5,14 +5,14 @@ const DOUBLE_TAP_MS = 450;
 
 /**
  * What a cook can do. `pending` holds `order:line` and `order:*` of everything that waits for its answer, also while
- * the line is down: it is sent once, when the line is back.
+ * the line is down: it is sent once, when the line is back. `guarded` holds what was tapped a moment ago.
  * Events: "change"; "bumped" with what can be undone; "failed" with the CommandError.
  */
 export class Actions extends EventTarget {
   pending = new Set();
+  guarded = new Set();
   #hub;
   #confirmId;
-  #lastTap = new Map();
 
   /** @param confirmId asks whether the guest's ID was checked; resolves with true or false */
   constructor(hub, confirmId) {
@@ -28,12 +28,13 @@ export class Actions extends EventTarget {
       return;
     }
     const to = nextOfOrder(order);
-    if (to === null || this.#tooSoon(key)) return;
+    if (to === null || this.guarded.has(key)) return;
     const args = { order_id: order.id, to };
     if (to === "delivered" && needsId(order)) {
       if (!(await this.#confirmId(order))) return;
       args.id_checked = true;
     }
+    this.#guard(key);
     const result = await this.#run(key, "order.advance", args);
     if (result && !result.noop) this.#bumped({ order: result.order, to });
   }
@@ -41,7 +42,8 @@ export class Actions extends EventTarget {
   async bumpItem(order, item) {
     const to = nextOfItem(order, item);
     const key = `${order.id}:${item.line}`;
-    if (to === null || this.#tooSoon(key)) return;
+    if (to === null || this.guarded.has(key)) return;
+    this.#guard(key);
     const result = await this.#run(key, "item.advance", { order_id: order.id, line: item.line, to });
     if (result && !result.noop) this.#bumped({ order: result.order, item, to });
   }
@@ -63,11 +65,12 @@ export class Actions extends EventTarget {
   }
 
   /** The second half of a double tap must not bump a second step. */
-  #tooSoon(key) {
-    const now = performance.now();
-    const soon = now - (this.#lastTap.get(key) ?? -Infinity) < DOUBLE_TAP_MS;
-    if (!soon) this.#lastTap.set(key, now);
-    return soon;
+  #guard(key) {
+    this.guarded.add(key);
+    setTimeout(() => {
+      this.guarded.delete(key);
+      this.dispatchEvent(new Event("change"));
+    }, DOUBLE_TAP_MS);
   }
 
   async #run(key, name, args) {

@@ -163,6 +163,7 @@ export class TicketBoard extends HTMLElement {
         leaving: this.#leaving.has(id),
         fresh: this.#fresh.has(id),
         pending: actions.pending,
+        guarded: actions.guarded,
       });
     });
     const here = new Set(this.#views.map((view) => view?.order.id));

@@ -9,8 +9,6 @@ const LOUDNESS = 0.25;
 
 export class Sound extends EventTarget {
   muted = false;
-  /** How often each chime has sounded, for whoever wants to check that it did. */
-  played = { arrived: 0, cancelled: 0 };
   #context = null;
 
   get ready() {
@@ -32,7 +30,8 @@ export class Sound extends EventTarget {
 
   play(name) {
     if (!this.ready || this.muted) return;
-    this.played[name] += 1;
+    const { dataset } = document.documentElement;
+    dataset.chimes = String(Number(dataset.chimes ?? 0) + 1);
     const start = this.#context.currentTime + 0.02;
     for (const [frequency, delay] of CHIMES[name]) this.#tone(frequency, start + delay);
   }

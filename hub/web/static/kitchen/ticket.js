@@ -59,7 +59,7 @@ export class KitchenTicket extends HTMLElement {
     );
   }
 
-  /** @param view `{order, part, parts, from, to, index, selected, fresh, leaving, pending}` */
+  /** @param view `{order, part, parts, from, to, index, selected, fresh, leaving, pending, guarded}` */
   show(view, { i18n, hub }) {
     const { order, part, parts } = view;
     const cancelled = order.status === "cancelled";
@@ -147,11 +147,12 @@ export class KitchenTicket extends HTMLElement {
     button.setAttribute("aria-disabled", String(next === null));
   }
 
-  #showBump({ order, leaving, pending }, i18n, hub) {
+  #showBump({ order, leaving, pending, guarded }, i18n, hub) {
     const next = awaitsAcknowledgement(order) ? "acknowledge" : nextOfOrder(order);
     const waiting = pending.has(`${order.id}:*`);
     this.#bump.dataset.next = next ?? "";
     this.#bump.setAttribute("aria-busy", String(waiting));
+    this.#bump.setAttribute("aria-disabled", String(waiting || guarded.has(`${order.id}:*`)));
     this.#bump.classList.toggle("queued", waiting && !hub.live);
     let text;
     if (leaving) text = i18n.text(order.status === "cancelled" ? "done.cancelled" : "done.delivered");

@@ -1,0 +1,84 @@
+"""A real hub in a process of its own, to be opened in a browser, killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import httpx
+
+from hub.demo.hotel import new_codes, open_hotel
+
+if TYPE_CHECKING:
+    from hub.settings import Settings
+
+_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class HubProcess:
+    """`hub serve` on the demo hotel of one database; it keeps its port over a restart."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.port = free_port()
+        self.tenant_id: UUID | None = None
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def furnish(self) -> None:
+        """Make the demo hotel: 20 rooms with a guest each, a kitchen, the menu."""
+        self.tenant_id = await open_hotel(self.settings)
+
+    async def code(self, room: str | None) -> str:
+        """A claim code for the tablet of a room; None is the kitchen."""
+        if self.tenant_id is None:
+            raise RuntimeError("furnish first")
+        return (await new_codes(self.settings, self.tenant_id, (room,)))[0]
+
+    async def start(self) -> None:
+        """Returns when it is ready."""
+        key = self.settings.token_keys[0]
+        environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
+            "HUB_DATABASE_URL": self.settings.database_url,
+            "HUB_REDIS_URL": self.settings.redis_url or "",
+            "HUB_NAMESPACE": self.settings.namespace,
+            "HUB_TOKEN_KEYS": f"{key.kid}:{key.algorithm}:{base64.b64encode(key.secret).decode()}",
+            "HUB_LOG_LEVEL": "warning",
+        }
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "hub", "serve", "--port", str(self.port), env=environ
+        )
+        async with asyncio.timeout(_SECONDS), httpx.AsyncClient() as client:
+            while True:
+                try:
+                    if (await client.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                if self._process.returncode is not None:
+                    raise RuntimeError(f"hub serve ended with {self._process.returncode}")
+                await asyncio.sleep(0.05)
+
+    async def ensure(self) -> None:
+        """Start it again when a test that failed has left it dead."""
+        if self._process is None or self._process.returncode is not None:
+            await self.start()
+
+    async def kill(self) -> None:
+        """kill -9; returns when it is gone."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()

@@ -1,0 +1,198 @@
+"""The two screens as a guest and a cook use them."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from playwright.async_api import expect
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, ConsoleMessage, Locator, Page, ViewportSize
+
+    from tests.browser.hub_process import HubProcess
+
+Language = Literal["ja", "en"]
+SOUP: dict[Language, str] = {"ja": "オニオングラタンスープ", "en": "Onion gratin soup"}
+TABLET_SIZE: ViewportSize = {"width": 1280, "height": 800}
+KITCHEN_SIZE: ViewportSize = {"width": 1920, "height": 1080}
+# What Chromium itself writes while the hub cannot be reached.
+NETWORK = re.compile(r"WebSocket connection to|Failed to load resource|net::ERR_")
+
+
+class Screens:
+    """Opens pages, each in a browser context of its own, and remembers what went wrong in them."""
+
+    def __init__(self, browser: Browser, hub: HubProcess, stack: AsyncExitStack, folder: Path) -> None:
+        self.hub = hub
+        self.errors: list[str] = []
+        self.network_may_fail = False
+        self._browser = browser
+        self._stack = stack
+        self._folder = folder
+
+    async def page(
+        self,
+        address: str,
+        size: ViewportSize,
+        *,
+        port: int | None = None,
+        script: str | None = None,
+        silent: bool = False,
+    ) -> Page:
+        """Open an address; with `silent`, its WebSocket opens and never says a word."""
+        context = await self._browser.new_context(viewport=size)
+        self._stack.push_async_callback(context.close)
+        if script is not None:
+            await context.add_init_script(script)
+        if silent:
+            await context.route_web_socket("**/ws", lambda _: None)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(f"{address}: {error}"))
+        page.on("console", lambda message: self._said(message))
+        await page.goto(f"http://127.0.0.1:{port or self.hub.port}{address}")
+        return page
+
+    async def tablet(
+        self,
+        room: str,
+        language: Language = "ja",
+        *,
+        size: ViewportSize = TABLET_SIZE,
+        port: int | None = None,
+        script: str | None = None,
+    ) -> Tablet:
+        code = await self.hub.code(room)
+        tablet = Tablet(
+            await self.page(f"/tablet#claim={code}", size, port=port, script=script), room, self._folder
+        )
+        await expect(tablet.page.locator("dish-card").first).to_be_visible()
+        if language == "en":
+            await tablet.switch_language()
+        return tablet
+
+    async def kitchen(
+        self, *, size: ViewportSize = KITCHEN_SIZE, port: int | None = None, script: str | None = None
+    ) -> Kitchen:
+        code = await self.hub.code(None)
+        kitchen = Kitchen(
+            await self.page(f"/kitchen#claim={code}", size, port=port, script=script), self._folder
+        )
+        await expect(kitchen.bar).to_have_attribute("data-link", "live")
+        return kitchen
+
+    def check_errors(self) -> None:
+        assert not self.errors
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning"):
+            return
+        if self.network_may_fail and NETWORK.search(message.text):
+            return
+        self.errors.append(message.text)
+
+
+class Screen:
+    """What both pages share."""
+
+    def __init__(self, page: Page, folder: Path) -> None:
+        self.page = page
+        self._folder = folder
+
+    async def picture(self, name: str) -> Path:
+        """A screenshot in the test's temporary directory, for eyes."""
+        path = self._folder / f"{name}.png"
+        await self.page.screenshot(path=path)
+        return path
+
+    async def switch_language(self) -> None:
+        await self.page.locator(".language").click()
+
+
+class Tablet(Screen):
+    """A guest's tablet."""
+
+    def __init__(self, page: Page, room: str, folder: Path) -> None:
+        super().__init__(page, folder)
+        self.room = room
+
+    def dish(self, name: str) -> Locator:
+        """The card of a dish, in its own section."""
+        card = self.page.locator("dish-card").filter(
+            has=self.page.get_by_role("heading", name=name, exact=True)
+        )
+        return card.last
+
+    async def add(self, name: str, times: int = 1) -> None:
+        for _ in range(times):
+            await self.dish(name).locator(".more").click()
+
+    async def review(self) -> None:
+        await self.page.locator("cart-panel .primary").click()
+
+    @property
+    def place_button(self) -> Locator:
+        return self.page.locator(".place")
+
+    @property
+    def status(self) -> Locator:
+        """The word on the newest order."""
+        return self.page.locator("order-card").first.locator(".badge")
+
+    @property
+    def received(self) -> Locator:
+        return self.page.locator(".received-title")
+
+    @property
+    def banner(self) -> Locator:
+        return self.page.locator("#banner")
+
+    async def order(self, name: str, times: int = 1) -> str:
+        """Order a dish; the number of the order."""
+        await self.add(name, times)
+        await self.review()
+        await self.place_button.click()
+        await expect(self.received).to_be_visible()
+        return (await self.received.locator("strong").inner_text()).removeprefix("#")
+
+
+class Kitchen(Screen):
+    """The kitchen's screen."""
+
+    @property
+    def bar(self) -> Locator:
+        return self.page.locator("top-bar")
+
+    @property
+    def link(self) -> Locator:
+        return self.page.locator(".link-text")
+
+    @property
+    def message(self) -> Locator:
+        return self.page.locator(".board-message")
+
+    def ticket(self, room: str) -> Locator:
+        return self.page.locator("kitchen-ticket").filter(
+            has=self.page.locator(".ticket-room", has_text=re.compile(f"^{room}$"))
+        )
+
+    def item(self, room: str, line: int) -> Locator:
+        return self.ticket(room).locator(f".item[data-line='{line}']")
+
+    def state(self, room: str, line: int) -> Locator:
+        return self.item(room, line).locator(".state-word")
+
+    def bump(self, room: str) -> Locator:
+        return self.ticket(room).locator(".bump")
+
+    async def bump_to(self, room: str, step: str, then: str) -> None:
+        """Press the big button, which says `step`, and wait until it says what comes after it."""
+        await expect(self.bump(room)).to_have_text(step)
+        await self.bump(room).click()
+        await expect(self.bump(room)).to_have_text(then)
+
+    @property
+    def undo(self) -> Locator:
+        return self.page.locator(".undo-button")

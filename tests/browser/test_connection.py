@@ -1,0 +1,197 @@
+"""What the screens say, and do, when the line to the hub is cut: never a comfortable untruth, never an order lost or
+doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.screens import SOUP, Screens
+from tests.browser.wire import Wire
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from tests.browser.hub_process import HubProcess
+
+LOST = re.compile(r"^接続が切れました。再接続しています — 最終更新 \d\d:\d\d:\d\d")
+FIVE_SECONDS = 5_000
+BACK = 15_000
+
+
+@pytest.fixture
+async def wire(live_hub: HubProcess, screens: Screens) -> AsyncIterator[Wire]:
+    """A line to the hub that the test may hurt."""
+    screens.network_may_fail = True
+    async with Wire(live_hub.port) as wire:
+        yield wire
+
+
+async def _orders(admin: Connection, room: str) -> int:
+    count: int = await admin.fetchval("SELECT count(*) FROM app.orders WHERE room_number = $1", room)
+    return count
+
+
+async def test_the_empty_state_is_never_shown_while_disconnected(screens: Screens, wire: Wire) -> None:
+    kitchen = await screens.kitchen(port=wire.port)
+    empty = re.compile(r"^ご注文はありません — 接続中 \d\d:\d\d$")
+    await expect(kitchen.message).to_have_text(empty)
+    await kitchen.picture("empty")
+    wire.cut()
+    await expect(kitchen.message).to_be_hidden()
+    await expect(kitchen.link).to_have_text(LOST, timeout=FIVE_SECONDS)
+    await expect(kitchen.message).to_be_hidden()
+    await kitchen.picture("lost")
+    wire.mend()
+    await expect(kitchen.message).to_have_text(empty, timeout=BACK)
+
+
+async def test_before_the_first_snapshot_nothing_is_claimed(screens: Screens, live_hub: HubProcess) -> None:
+    code = await live_hub.code(None)
+    page = await screens.page(f"/kitchen#claim={code}", {"width": 1366, "height": 768}, silent=True)
+    await expect(page.locator("html")).to_have_attribute("data-phase", "connecting")
+    await expect(page.locator(".board-message")).to_have_text("ご注文を読み込んでいます")
+    await expect(page.locator("top-bar")).to_have_attribute("data-link", "connecting")
+
+
+async def test_a_silent_line_is_noticed_within_five_seconds(screens: Screens, wire: Wire, room: str) -> None:
+    kitchen = await screens.kitchen(port=wire.port)
+    tablet = await screens.tablet(room)
+    await tablet.order(SOUP["ja"])
+    await expect(kitchen.ticket(room)).to_be_visible()
+    wire.mute()
+    await expect(kitchen.bar).to_have_attribute("data-link", "lost", timeout=FIVE_SECONDS)
+    await expect(kitchen.link).to_have_text(LOST)
+    await expect(kitchen.ticket(room)).to_be_visible()
+    wire.cut()
+    wire.mend()
+    await expect(kitchen.bar).to_have_attribute("data-link", "live", timeout=BACK)
+
+
+async def test_tickets_stay_and_a_bump_waits_for_the_hub(
+    screens: Screens, live_hub: HubProcess, room: str, admin: Connection
+) -> None:
+    screens.network_may_fail = True
+    kitchen = await screens.kitchen()
+    tablet = await screens.tablet(room)
+    await tablet.order(SOUP["ja"])
+    await expect(kitchen.bump(room)).to_have_text("調理開始")
+    await live_hub.kill()
+    await expect(kitchen.bar).to_have_attribute("data-link", "lost", timeout=FIVE_SECONDS)
+    await kitchen.bump(room).click()
+    await expect(kitchen.bump(room)).to_have_text("送信待ち")
+    await expect(tablet.banner).to_contain_text("ただいまオフラインです")
+    await kitchen.picture("queued")
+    await live_hub.start()
+    await expect(kitchen.bump(room)).to_have_text("出来上がり", timeout=BACK)
+    await expect(tablet.status).to_have_text("調理中", timeout=BACK)
+    await expect(tablet.banner).to_be_hidden()
+    bumps = "SELECT count(*) FROM app.orders WHERE room_number = $1 AND status = 'cooking'"
+    assert await admin.fetchval(bumps, room) == 1
+
+
+async def test_offline_the_menu_is_readable_and_nothing_can_be_ordered(screens: Screens, wire: Wire, room: str) -> None:
+    tablet = await screens.tablet(room, port=wire.port)
+    await tablet.add(SOUP["ja"])
+    wire.cut()
+    await expect(tablet.banner).to_contain_text("ご注文は内線 9 へお電話ください。")
+    await expect(tablet.dish("天ざる蕎麦")).to_be_attached()
+    await tablet.review()
+    await expect(tablet.place_button).to_be_disabled()
+    await expect(tablet.place_button).to_have_text("接続を待っています")
+    await tablet.picture("offline")
+    wire.mend()
+    await tablet.banner.get_by_role("button", name="再接続する").click()
+    await expect(tablet.place_button).to_have_text("注文する　1,650円", timeout=BACK)
+    await expect(tablet.banner).to_be_hidden()
+
+
+async def test_an_answer_that_is_lost_is_asked_for_again_and_the_order_is_one(
+    screens: Screens, wire: Wire, room: str, admin: Connection
+) -> None:
+    tablet = await screens.tablet(room, port=wire.port)
+    await tablet.add(SOUP["ja"])
+    await tablet.review()
+    await expect(tablet.place_button).to_be_enabled()
+    wire.hold()
+    await tablet.place_button.click()
+    await expect(tablet.page.locator(".sending-title")).to_have_text("ご注文を送っています")
+    async with asyncio.timeout(10):
+        while await _orders(admin, room) == 0:
+            await asyncio.sleep(0.02)
+    wire.cut()
+    await expect(tablet.page.locator(".sending-title")).to_have_text("まだ送れていません")
+    await expect(tablet.page.get_by_role("button", name="送らずに見直す")).to_have_count(0)
+    await tablet.picture("not-sent")
+    wire.mend()
+    await tablet.page.get_by_role("button", name="今すぐ送り直す").click()
+    await expect(tablet.received).to_be_visible(timeout=BACK)
+    assert await _orders(admin, room) == 1
+
+
+async def test_a_reload_while_sending_sends_the_same_order(
+    screens: Screens, wire: Wire, room: str, admin: Connection
+) -> None:
+    tablet = await screens.tablet(room, port=wire.port)
+    await tablet.add(SOUP["ja"])
+    await tablet.review()
+    await expect(tablet.place_button).to_be_enabled()
+    wire.hold()
+    await tablet.place_button.click()
+    async with asyncio.timeout(10):
+        while await _orders(admin, room) == 0:
+            await asyncio.sleep(0.02)
+    wire.cut()
+    wire.mend()
+    await tablet.page.reload()
+    await expect(tablet.received).to_be_visible(timeout=BACK)
+    assert await _orders(admin, room) == 1
+
+
+async def test_price_changed_while_the_order_was_on_its_way(
+    screens: Screens, wire: Wire, room: str, admin: Connection
+) -> None:
+    tea = "玉露 八女"
+    tablet = await screens.tablet(room, port=wire.port)
+    await tablet.add(tea)
+    await tablet.review()
+    await expect(tablet.place_button).to_have_text("注文する　1,200円")
+    wire.hold()
+    await admin.execute("UPDATE app.menu_items SET price = 1400 WHERE name_ja = $1", tea)
+    await tablet.place_button.click()
+    wire.mend()
+    await expect(tablet.page.locator(".problem")).to_contain_text("新しい合計は 1,400円 です")
+    await expect(tablet.place_button).to_have_text("注文する　1,400円")
+    assert await _orders(admin, room) == 0
+    await tablet.place_button.click()
+    await expect(tablet.received).to_be_visible()
+
+
+SKEW = """
+const Real = Date, skew = 5 * 60_000;
+globalThis.Date = class extends Real {
+  constructor(...given) { if (given.length) super(...given); else super(Real.now() + skew); }
+  static now() { return Real.now() + skew; }
+};
+"""
+
+
+async def test_a_clock_that_is_five_minutes_wrong_does_not_age_a_ticket(
+    screens: Screens, room: str, admin: Connection
+) -> None:
+    kitchen = await screens.kitchen(script=SKEW)
+    tablet = await screens.tablet(room, script=SKEW)
+    await tablet.order(SOUP["ja"])
+    await expect(kitchen.ticket(room).locator(".ticket-timer")).to_have_text("0分")
+    await admin.execute(
+        "UPDATE app.orders SET placed_at = placed_at - interval '13 minutes' WHERE room_number = $1", room
+    )
+    await expect(kitchen.ticket(room).locator(".ticket-timer")).to_have_text("13分")
+    await expect(kitchen.ticket(room).locator(".ticket-level")).to_have_text("遅れ")
+    skewed = await kitchen.page.evaluate("Date.now()")
+    true = await admin.fetchval("SELECT extract(epoch FROM now()) * 1000")
+    assert skewed - float(true) > 290_000
