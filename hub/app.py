@@ -67,6 +67,7 @@ class Hub(Struct, frozen=True):
 
     app: Starlette
     node: Node
+    past: Past
     relay: Relay | None
     health: health.Health
     failed: asyncio.Future[None]
@@ -228,7 +229,7 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         for task in tasks:
             task.add_done_callback(lambda task: _part_ended(task, failed))
         stack.push_async_callback(_stop, tasks)
-        yield Hub(app, node, relay, watch, failed, settings)
+        yield Hub(app, node, past, relay, watch, failed, settings)
 
 
 def _part_ended(task: asyncio.Task[None], failed: asyncio.Future[None]) -> None:

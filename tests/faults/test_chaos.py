@@ -1,6 +1,6 @@
-"""Two hubs, two hundred screens, two thousand commands, while Redis, the relay and a hub are killed with -9 and
-come back. At the end every screen shows what the database holds, nothing came twice or out of order, no order
-that was acknowledged is missing, and none was made twice."""
+"""Two hubs, two hundred screens, two thousand commands, while Redis, the relay and a hub are killed with -9
+and come back. At the end every screen shows what the database holds, nothing came twice or out of order, no
+order that was acknowledged is missing, and none was made twice."""
 
 from __future__ import annotations
 
