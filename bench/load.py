@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
-from uuid import UUID
+from uuid import uuid4
 
 from bench import messages
 from bench.ledger import Placed, Ticket, judge
@@ -125,8 +125,7 @@ class Load:
         chosen = chance.sample(menu, min(len(menu), chance.randint(1, 3)))
         lines = [{"menu_item_id": dish, "quantity": chance.randint(1, 2)} for dish in chosen]
         args = {"lines": lines, "special_requests": f"{self._mark}{order.number}"}
-        op_id = str(UUID(int=chance.getrandbits(128), version=4))
-        return messages.masked_command(order.number, "order.place", args, op_id)
+        return messages.masked_command(order.number, "order.place", args, str(uuid4()))
 
     def _tick(self) -> None:
         """Send what is due."""

@@ -132,14 +132,18 @@ def memory(runs: list[Run]) -> str:
 
 
 def warnings(runs: list[Run]) -> list[str]:
-    """Why some numbers may say more about the clients than about the hub."""
+    """Why some numbers may say more about the clients, or this machine, than about the hub."""
     told = []
-    for run in runs:
-        late = run.late_ms.percentiles["p99"] or run.late_ms.max
-        if late > _LATE_MS or run.client_cores > _BUSY:
+    for rate in dict.fromkeys(run.rate for run in runs):
+        same = [run for run in runs if run.rate == rate]
+        late = max(run.late_ms.percentiles["p99"] or run.late_ms.max for run in same)
+        busiest = max(run.client_cores for run in same)
+        if busiest > _BUSY:
+            told.append(f"{rate:g}/s: the clients used {busiest:.0%} of a core: --clients more, or elsewhere")
+        elif late > _LATE_MS:
             told.append(
-                f"{run.rate:g}/s: the clients were the bottleneck (p99 sent {late:.1f} ms late, "
-                f"{run.client_cores:.0%} of a core): more --clients, or another machine for them"
+                f"{rate:g}/s: orders were sent {late:.1f} ms late (p99): others used the clients' core; "
+                "the latencies include it"
             )
     return told
 

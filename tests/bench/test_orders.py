@@ -1,0 +1,50 @@
+"""`bench orders` on servers of its own, from the start to the exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.bench.conftest import bench, result
+
+SMALL = ("--hotels", "2", "--rooms", "2", "--seconds", "2", "--warmup", "0.5")
+
+
+async def test_a_small_rate_is_good(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    code, output = await bench(
+        *("orders", "--rate", "60", *SMALL, "--bumps", "1.5", "--clients", "2"),
+        *("--max-p99-ms", "place=20000,frame=20000,screen=20000,bump=20000", "--json", str(path)),
+    )
+    assert code == 0, output
+    assert "every confirmed order was on its kitchen's screen, once and in order" in output
+    found = result(path)
+    (run,) = found["runs"]
+    assert (run["errors"], run["faults"], found["broken"], found["exit_code"]) == ({}, {}, [], 0)
+    assert run["orders_due"] > 60
+    counts = {name: latency["count"] for name, latency in run["latency_ms"].items()}
+    assert counts["place"] == counts["frame"] == counts["screen"] == run["orders_due"]
+    assert counts["bump"] > 0
+    for latency in run["latency_ms"].values():
+        assert 0 < latency["percentiles"]["p50"] <= latency["max"]
+        assert sum(count for _, count in latency["histogram"]) == latency["count"]
+    assert run["commands_a_second"] > run["orders_a_second"]
+    assert set(run["servers"]) == {"hub", "PostgreSQL", "Redis"}
+    assert all(server["cpu_ms_per_order"] > 0 for server in run["servers"].values())
+    assert run["servers"]["hub"]["memory_mib"] > 10
+    assert found["machine"]["fsync_ms"] > 0
+    assert found["command"].startswith("python3 -m bench orders --rate 60 ")
+    assert "PostgreSQL" in found["servers"][0]
+
+
+async def test_a_broken_threshold_is_exit_code_1(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    code, output = await bench(
+        *("orders", "--rate", "60", *SMALL, "--arrivals", "even", "--bumps", "0", "--no-seen"),
+        *("--max-p99-ms", "place=0.01", "--json", str(path)),
+    )
+    assert code == 1, output
+    assert "60/s: p99 of place is " in output
+    found = result(path)
+    assert found["broken"][0].endswith("allowed are 0.01")
+    assert found["runs"][0]["orders_due"] == 120
+    assert found["runs"][0]["latency_ms"]["bump"]["count"] == 0
