@@ -29,7 +29,14 @@ _NEVER: Final = 10**9
 _IDLE_SECONDS: Final = 300.0
 
 # Whatever a statement may raise because of the server or the way to it.
-DATABASE_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# InternalClientError: asyncpg's state machine, when the server ends a connection at the wrong moment.
+DATABASE_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 
 _PROOF: Final = """
 SELECT current_user::text AS name, rolsuper AS superuser, rolbypassrls AS bypasses,
