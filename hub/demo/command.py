@@ -8,7 +8,6 @@ import os
 from typing import Final
 
 from rich.console import Console
-from rich.panel import Panel
 
 from hub.demo.check import check as run_check
 from hub.demo.hotel import NAME, ROOMS, new_codes, open_hotel
@@ -57,15 +56,10 @@ def run(*, check: bool, fresh: bool, port: int | None, workers: int) -> int:
         if check:
             return run_check(settings, environ, listener, tablet, kitchen, console)
         base = f"http://{host}:{bound}"
-        console.print(
-            Panel.fit(
-                f"[bold]{NAME}[/]\n\n"
-                f"Guest tablet, room {room}\n  [cyan]{base}/tablet#claim={tablet}[/]\n\n"
-                f"Kitchen screen\n  [cyan]{base}/kitchen#claim={kitchen}[/]\n\n"
-                "[dim]Open both, each address works once. Order on the tablet, bump in the kitchen.\n"
-                "Ctrl+C stops the demo; its orders are kept (--fresh starts over).[/]",
-                border_style="dim",
-                padding=(1, 2),
-            )
-        )
+        # No box around them: a frame would cut the addresses in a narrow terminal.
+        console.print(f"\n[bold]{NAME}[/], twenty rooms and one kitchen\n")
+        console.print(f"Guest tablet, room {room}   [cyan]{base}/tablet#claim={tablet}[/]")
+        console.print(f"Kitchen screen           [cyan]{base}/kitchen#claim={kitchen}[/]\n")
+        console.print("Open both; each address works once. Order on the tablet, bump in the kitchen.")
+        console.print("[dim]Ctrl+C stops the demo; its orders are kept, --fresh starts over.[/]")
         return serve(settings, environ, listener)
