@@ -34,6 +34,9 @@ _FILE: Final = re.compile(r"^(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.up\.sql$")
 _LOCK: Final = 0x6875_625F_6D69_6772  # "hub_migr"; advisory locks belong to one database
 _LOCK_SECONDS: Final = 60.0
 _NO_TRANSACTION: Final = "-- migrate: no-transaction"
+# While a migration waits for a table, everybody else waits behind it: better to give up soon and try again.
+_TABLE_LOCK: Final = "2s"
+_ATTEMPTS: Final = 5
 
 
 class Migration(Struct, frozen=True):
@@ -75,8 +78,8 @@ async def migrate(
     """Bring the database to version `to` (the newest by default), up or down; returns the versions it ran.
 
     Makes the roles first. Raises SettingError when an applied file has changed or is missing, when `down` is
-    needed and not allowed, when the user of HUB_DATABASE_URL may not do what is needed, or when another run
-    holds the lock for a minute.
+    needed and not allowed, when a file fails, when the user of HUB_DATABASE_URL may not do what is needed, or
+    when another run holds the lock for a minute; Unavailable when a table is in use for too long.
     """
     migrations = read_migrations() if migrations is None else migrations
     target = len(migrations) if to is None else to
@@ -122,12 +125,7 @@ async def prepare(settings: Settings) -> None:
                     await connection.execute(text)
                     for role in Role:
                         if secret := password(settings, role):
-                            statement = await connection.fetchval(
-                                "SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)",
-                                role.value,
-                                secret,
-                            )
-                            await connection.execute(statement)
+                            await _give_password(connection, settings, role, secret)
                     return
                 except (
                     asyncpg.UniqueViolationError,
@@ -145,6 +143,17 @@ async def prepare(settings: Settings) -> None:
         ) from error
     finally:
         await connection.close()
+
+
+async def _give_password(connection: Connection, settings: Settings, role: Role, secret: str) -> None:
+    """Set the role's password. Who may not do that must find it set already."""
+    statement = await connection.fetchval(
+        "SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)", role.value, secret
+    )
+    try:
+        await connection.execute(statement)
+    except asyncpg.InsufficientPrivilegeError:
+        await (await connect(settings, role)).close()
 
 
 async def create_database(maintenance_url: str, name: str) -> None:
@@ -199,6 +208,23 @@ async def _applied(connection: Connection, migrations: list[Migration]) -> list[
 
 
 async def _run(connection: Connection, migration: Migration, *, up: bool) -> None:
+    """Run one file; tries again when it finds its tables locked."""
+    name = f"{migration.version:04} {migration.name}"
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            await _apply(connection, migration, up=up)
+            return
+        except asyncpg.LockNotAvailableError as error:
+            if attempt == _ATTEMPTS:
+                raise Unavailable(f"{name} found its tables in use each time; run it again later") from error
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+            raise Unavailable(f"the database went away during {name}; run it again") from error
+        except asyncpg.PostgresError as error:
+            raise SettingError(f"{name} failed: {error.args[0]}") from error
+        await asyncio.sleep(random.uniform(0.1, 0.3) * 2**attempt)
+
+
+async def _apply(connection: Connection, migration: Migration, *, up: bool) -> None:
     text = migration.up if up else migration.down
     started = time.monotonic()
     if text.startswith(_NO_TRANSACTION):
@@ -207,11 +233,13 @@ async def _run(connection: Connection, migration: Migration, *, up: bool) -> Non
             await connection.execute(text)
             await _book(connection, migration, started, up=up)
         finally:
-            await connection.execute("RESET ROLE")
+            if not connection.is_closed():
+                await connection.execute("RESET ROLE")
         return
     async with connection.transaction():
         await connection.execute(
-            "SET LOCAL ROLE hub_owner; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '60s'"
+            f"SET LOCAL ROLE hub_owner; SET LOCAL lock_timeout = '{_TABLE_LOCK}'; "
+            "SET LOCAL statement_timeout = '60s'"
         )
         await connection.execute(text)
         await _book(connection, migration, started, up=up)

@@ -83,7 +83,6 @@ _QUERIES: Final = (
     SELECT format('defaults of %s for %s', defaclrole::regrole, defaclobjtype), {_ACL.format(acl="defaclacl")}
     FROM pg_default_acl
     """,
-    "SELECT 'rows of app.relay_bell', string_agg(b::text, ' ') FROM app.relay_bell AS b",
 )
 
 

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hub.db.database import Database
+from hub.resources import sql_directory
+from tests.conftest import clone, settings_for
 from tests.database.logbook import Logbook, writer
+from tests.database.migrating import empty
 from tests.factories import Hotel
 from tests.ordering import Client
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
+    from hub.embedded import Servers
     from hub.settings import Settings
 
 
@@ -32,3 +38,23 @@ async def psql(settings: Settings, request: pytest.FixtureRequest) -> AsyncItera
     async with writer(settings, str(request.param)) as connection:
         assert not await connection.fetchval("SELECT current_setting('app.current_tenant_id', true)")
         yield connection
+
+
+@pytest.fixture
+async def fresh(servers: Servers) -> AsyncIterator[Settings]:
+    async with empty(servers) as settings:
+        yield settings
+
+
+@pytest.fixture
+async def own(servers: Servers, template: str) -> AsyncIterator[Settings]:
+    """A migrated database for one test."""
+    async with clone(servers, template, "own") as name:
+        yield settings_for(servers, name)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A copy of the directory of migrations, to be added to."""
+    shutil.copytree(sql_directory() / "migrations", tmp_path / "migrations")
+    return tmp_path / "migrations"
