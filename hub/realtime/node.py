@@ -63,6 +63,7 @@ class Node:
         self._opening: dict[UUID, asyncio.Task[None]] = {}
         self._idle_since: dict[UUID, float] = {}
         self._look = asyncio.Event()
+        self._look.set()  # the first look says that heads can be read
 
     @property
     def filled(self) -> int:
