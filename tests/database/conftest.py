@@ -12,6 +12,7 @@ from hub.resources import sql_directory
 from tests.conftest import clone, settings_for
 from tests.database.logbook import Logbook, writer
 from tests.database.migrating import empty
+from tests.database.strangers import Two, two_hotels
 from tests.factories import Hotel
 from tests.ordering import Client
 
@@ -38,6 +39,12 @@ async def psql(settings: Settings, request: pytest.FixtureRequest) -> AsyncItera
     async with writer(settings, str(request.param)) as connection:
         assert not await connection.fetchval("SELECT current_setting('app.current_tenant_id', true)")
         yield connection
+
+
+@pytest.fixture(scope="module")
+async def two(admin: Connection, database: Database) -> Two:
+    """A hotel that tries, and another one with a row in every table."""
+    return await two_hotels(admin, Client(database))
 
 
 @pytest.fixture

@@ -1,0 +1,162 @@
+"""One hotel tries every named query with what it knows of another one: their ids are like ids that do not
+exist, and nothing of theirs is read or changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from hub.db.queries import Query
+from hub.menu.commands import OPERATIONS as MENU
+from hub.orders.commands import OPERATIONS as ORDERS
+from tests.database.logbook import writer
+from tests.database.strangers import Two, fingerprint
+from tests.database.test_queries import ALL, role_of
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from hub.settings import Settings
+
+QUERIES: Final = [query for query in ALL.values() if role_of(query) == "hub_api"]
+OPERATIONS: Final = (*ORDERS, *MENU)
+
+
+@pytest.fixture(scope="module")
+async def intruder(settings: Settings) -> AsyncIterator[Connection]:
+    """A superuser who becomes hub_api inside transactions: what one does can be seen before its end."""
+    async with writer(settings) as connection:
+        yield connection
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a statement came to."""
+
+    rows: str
+    error: str
+    status: str
+
+
+async def attempt(intruder: Connection, two: Two, query: Query, values: list[object]) -> Outcome:
+    """Run it in our scope and undo it; asserts that nothing of theirs has changed meanwhile."""
+    before = await fingerprint(intruder, two)
+    transaction = intruder.transaction()
+    await transaction.start()
+    rows = error = status = ""
+    try:
+        await intruder.execute(
+            f"SET LOCAL ROLE hub_api; SET LOCAL app.current_tenant_id = '{two.ours.tenant_id}'"
+        )
+        try:
+            async with intruder.transaction():
+                statement = await intruder.prepare(query.text)
+                rows = str(await statement.fetch(*values))
+                status = statement.get_statusmsg() or ""
+                await intruder.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        except asyncpg.PostgresError as refused:
+            error = f"{type(refused).__name__}: {refused}"
+        await intruder.execute("RESET ROLE")
+        assert await fingerprint(intruder, two) == before
+    finally:
+        await transaction.rollback()
+    return Outcome(rows, error, status)
+
+
+NOW: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def value_of(two: Two, kind: str, draw: st.DataObject | None) -> object:
+    """An argument of that type, of their ids where it holds ids."""
+    ids = sorted(two.all_ids())
+
+    def pick(values: list[object]) -> object:
+        return values[0] if draw is None else draw.draw(st.sampled_from(values))
+
+    match kind:
+        case "uuid":
+            return pick([*ids, None])
+        case "uuid[]":
+            return ids if draw is None else draw.draw(st.lists(st.sampled_from(ids), max_size=5))
+        case "int4" | "int8":
+            return pick([1, 0, 2, 1000])
+        case "int4[]" | "int8[]":
+            return (
+                [1] * len(ids) if draw is None else draw.draw(st.lists(st.sampled_from([1, 2]), max_size=5))
+            )
+        case "text":
+            items = [{"line": 1, "menu_item_id": str(item)} | ITEM for item in two.ids["menu_items"]]
+            return pick(["received", msgspec.json.encode(items[:1]).decode(), "[]", "{}", "101", None])
+        case "text[]":
+            return pick([["ready"], [], ["cancelled", "ready"]])
+        case "timestamptz":
+            return pick([NOW, NOW - timedelta(days=9), None])
+        case "timestamptz[]":
+            return [NOW] * len(ids)
+        case "date":
+            return date(2026, 11, 21)
+        case "bool":
+            return pick([True, False])
+        case "bytea":
+            return b"\0" * 32
+        case _:
+            raise AssertionError(f"the fuzz does not know values of type {kind}")
+
+
+ITEM: Final = {
+    "name_ja": "x", "name_en": "x", "tax_class": "food", "tax_rate_bp": 0, "unit_price": 1, "quantity": 1,
+    "station": "kitchen", "preparation_minutes": 1, "age_restricted": False,
+}  # fmt: skip
+
+
+async def compare(
+    intruder: Connection, two: Two, query: Query, tenant: UUID, draw: st.DataObject | None
+) -> None:
+    kinds = [kind.name for kind in (await intruder.prepare(query.text)).get_parameters()]
+    assert kinds[0] == "uuid"
+    values: list[object] = [tenant, *(value_of(two, kind, draw) for kind in kinds[1:])]
+    nobodys = [two.to_nobody(value) for value in values]
+    outcome = await attempt(intruder, two, query, values)
+    nothing = await attempt(intruder, two, query, nobodys)
+    assert two.to_nobody(outcome.error) == nothing.error
+    assert (outcome.rows, outcome.status) == (nothing.rows, nothing.status)
+    assert not [value for value in two.all_ids() if str(value) in outcome.rows]
+    if tenant == two.theirs.tenant_id and not query.name.endswith("_is_open"):
+        assert outcome.error or outcome.status.endswith(" 0")
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
+async def test_a_query_finds_nothing_of_theirs(intruder: Connection, two: Two, query: Query) -> None:
+    for tenant in (two.theirs.tenant_id, two.ours.tenant_id):
+        await compare(intruder, two, query, tenant, None)
+
+
+@given(query=st.sampled_from(QUERIES), as_them=st.booleans(), data=st.data())
+@limits(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_no_query_finds_anything_of_theirs(
+    intruder: Connection, two: Two, query: Query, as_them: bool, data: st.DataObject
+) -> None:
+    tenant = (two.theirs if as_them else two.ours).tenant_id
+    await compare(intruder, two, query, tenant, data)
+
+
+async def test_the_fuzz_would_see_a_hole(intruder: Connection, two: Two) -> None:
+    """Without row-level security a query that forgot its tenant reads, and writes, what is theirs."""
+    careless = Query(
+        "test.careless", "UPDATE app.stays SET ended_at = now() WHERE $1::uuid = $1 AND id = $2", True, False
+    )
+    arguments: list[object] = [two.ours.tenant_id, two.theirs.rooms[0].stay_id]
+    assert (await attempt(intruder, two, careless, arguments)).status == "UPDATE 0"
+    hole = intruder.transaction()
+    await hole.start()
+    await intruder.execute("ALTER POLICY tenant ON app.stays USING (true) WITH CHECK (true)")
+    with pytest.raises(AssertionError):
+        await attempt(intruder, two, careless, arguments)
+    await hole.rollback()
