@@ -142,7 +142,7 @@ class Thresholds(click.ParamType[dict[str, float]]):
     help="Give hub and clients cores of their own, where there are enough.",
 )
 @click.option("--url", help="Measure the hub at http(s)://HOST:PORT instead.")
-@click.option("--token-file", type=click.Path(path_type=Path), help="Tokens for it, see below.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="Tokens for it, see above.")
 @click.option(
     "--max-p99-ms",
     type=Thresholds(),
@@ -185,8 +185,12 @@ def orders(ctx: click.Context, /, **given: object) -> None:
     the tokens must last.
 
     \b
-    Exit codes: 0 good; 1 slower than a threshold, or errors; 2 it cannot be run;
-    3 an order that the hub confirmed was missing, repeated or out of order in the kitchen.
+    Exit codes
+      0    good
+      1    slower than a threshold, or errors
+      2    it cannot be run
+      3    a confirmed order was missing, repeated or out of order in the kitchen
+      130  stopped by Ctrl+C
     """
     from bench.orders import Options, run
 
@@ -228,7 +232,13 @@ def hotels(hotels: int, rooms: int, token_seconds: int, out: Path) -> None:
 def main() -> None:
     """Run a command. An error that is raised on purpose is one line, and exit code 2."""
     try:
-        commands(prog_name="bench")
+        commands.main(prog_name="bench", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        click.echo("bench: stopped", err=True)
+        sys.exit(130)
     except HubError as error:
         click.secho("bench: ", fg="red", bold=True, nl=False, err=True)
         click.echo(" ".join(error.message.split()), err=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bench.target import Target
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
-_LEAVE_SECONDS: Final = 10.0
+_LEAVE_SECONDS: Final = 2.0
 # Before the schedule begins every frame of it is built, in some 50 us each.
 _PREPARE_SECONDS: Final = 0.5
 _BUILD_SECONDS: Final = 100e-6
@@ -133,8 +133,8 @@ async def _dismiss(process: Process) -> None:
     try:
         async with asyncio.timeout(_LEAVE_SECONDS):
             await process.wait()
-    except TimeoutError:
-        process.kill()
+    except TimeoutError:  # in the middle of a run
+        process.terminate()
         await process.wait()
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import re
+import signal
+import sys
 from pathlib import Path
 
-from tests.bench.conftest import bench, result
+from tests.bench.conftest import ROOT, bench, result
 
 SMALL = ("--hotels", "2", "--rooms", "2", "--seconds", "2", "--warmup", "0.5")
 
@@ -48,3 +53,30 @@ async def test_a_broken_threshold_is_exit_code_1(tmp_path: Path) -> None:
     assert found["broken"][0].endswith("allowed are 0.01")
     assert found["runs"][0]["orders_due"] == 120
     assert found["runs"][0]["latency_ms"]["bump"]["count"] == 0
+
+
+async def test_ctrl_c_leaves_nothing_behind() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench", "orders", "--rate", "20", "--seconds", "60", "--hotels", "2"),
+        cwd=ROOT,
+        env=dict(os.environ),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            said = (await process.stdout.readuntil(b"tablets")).decode()
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the bench
+            rest, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 130
+    assert "bench: stopped\n" in rest.decode()
+    assert "Traceback" not in rest.decode()
+    home = re.search(r" on (/\S+?)/pg\d+/", said)
+    assert home is not None
+    assert not os.path.lexists(home[1])
