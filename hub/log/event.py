@@ -4,9 +4,10 @@ the commits; a new epoch says that the past may have changed."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 
 def rfc3339(moment: datetime) -> str:
@@ -18,7 +19,7 @@ class Position(Struct, frozen=True):
     """How far a screen, a session or a node has come on a tenant's log."""
 
     epoch: UUID
-    seq: int
+    seq: Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Head(Struct, frozen=True):

@@ -112,7 +112,7 @@ class Endpoint:
         if message["type"] != "websocket.receive":
             raise ConnectionResetError
         try:
-            hello = parse(message.get("text") or message.get("bytes") or b"")
+            hello = parse(message.get("text"))
         except InvalidInput as error:
             return _refuse(wire, CloseCode.BAD_FRAME, _told(error))
         if not isinstance(hello, Hello):
@@ -163,7 +163,7 @@ class Endpoint:
 
     async def _serve(self, session: Session, wire: SendWire, receive: AsgiReceive) -> None:
         """Until the peer is gone or the hub has said goodbye."""
-        commands: asyncio.Queue[Command] = asyncio.Queue(_COMMANDS)
+        commands: asyncio.Queue[Command | Failed] = asyncio.Queue(_COMMANDS)
         writer = asyncio.create_task(wire.run())
         tasks = [
             writer,
@@ -183,18 +183,20 @@ class Endpoint:
                 if isinstance(result, Exception) and not isinstance(result, OSError):
                     _log.error("a session failed", exc_info=result)
 
-    async def _read(self, session: Session, receive: AsgiReceive, commands: asyncio.Queue[Command]) -> None:
+    async def _read(
+        self, session: Session, receive: AsgiReceive, commands: asyncio.Queue[Command | Failed]
+    ) -> None:
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 return
             try:
-                frame = parse(message.get("text") or message.get("bytes") or b"")
+                frame = parse(message.get("text"))
             except InvalidInput as error:
                 session.close(CloseCode.BAD_FRAME, _told(error))
                 return
             match frame:
-                case Command():
+                case Command() | Failed():
                     try:
                         commands.put_nowait(frame)
                     except asyncio.QueueFull:
@@ -227,9 +229,12 @@ class Endpoint:
         session.principal = fresh
         return True
 
-    async def _work(self, session: Session, commands: asyncio.Queue[Command]) -> None:
+    async def _work(self, session: Session, commands: asyncio.Queue[Command | Failed]) -> None:
         while True:
             command = await commands.get()
+            if isinstance(command, Failed):
+                session.write(Frame(command))
+                continue
             try:
                 result = await self._doors.call(command.name, session.principal, command.op_id, command.args)
                 reply = Frame(Done(command.id, result))

@@ -18,6 +18,7 @@ and their seqs rise but skip what does not concern the session.
 
 from __future__ import annotations
 
+import json
 from enum import IntEnum
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -192,16 +193,36 @@ class Frame:
         self.text = self.data.decode()
 
 
-def parse(text: str | bytes) -> ClientFrame:
-    """A frame from a client. Raises InvalidInput saying what is wrong, and where."""
+def parse(text: str | None) -> ClientFrame | Failed:
+    """A frame from a client, None when it came as a binary one. Raises InvalidInput saying what is wrong, and
+    where.
+
+    A command whose arguments hold half of a surrogate pair comes back as its refusal: what a cut emoji leaves
+    in a guest's note is JSON by the grammar, and must not end the session.
+    """
+    if text is None:
+        raise InvalidInput("a frame of this subprotocol is text, not binary", field="frame")
     try:
         frame: ClientFrame = _decoder.decode(text)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         raise InvalidInput(message, field=path.rstrip("`").lstrip(".") or "frame") from error
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise InvalidInput("not valid JSON text in UTF-8", field="frame") from error
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        if (number := _command_id(text)) is not None:
+            return Failed(number, InvalidInput("the text is not valid Unicode", field="args").to_data())
+        raise InvalidInput("not valid JSON text in UTF-8, or nested too deeply", field="frame") from error
     return frame
+
+
+def _command_id(text: str) -> int | None:
+    """The id of a command in JSON that is lawful but for its surrogates."""
+    try:
+        frame = json.loads(text)
+        frame.pop("args", None)
+        command = _decoder.decode(json.dumps(frame))
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return command.id if isinstance(command, Command) else None
 
 
 def event_frame(event: Event) -> Frame:
