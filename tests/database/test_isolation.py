@@ -73,9 +73,10 @@ async def attempt(intruder: Connection, two: Two, query: Query, values: list[obj
 NOW: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def value_of(two: Two, kind: str, draw: st.DataObject | None) -> object:
-    """An argument of that type, of their ids where it holds ids."""
-    ids = sorted(two.all_ids())
+def value_of(two: Two, kind: str, source: st.DataObject | UUID) -> object:
+    """An argument of that type: drawn from all their ids and what else it could be, or the one id given."""
+    draw = None if isinstance(source, UUID) else source
+    ids = [source] if isinstance(source, UUID) else sorted(two.all_ids())
 
     def pick(values: list[object]) -> object:
         return values[0] if draw is None else draw.draw(st.sampled_from(values))
@@ -117,11 +118,11 @@ ITEM: Final = {
 
 
 async def compare(
-    intruder: Connection, two: Two, query: Query, tenant: UUID, draw: st.DataObject | None
+    intruder: Connection, two: Two, query: Query, tenant: UUID, source: st.DataObject | UUID
 ) -> None:
     kinds = [kind.name for kind in (await intruder.prepare(query.text)).get_parameters()]
     assert kinds[0] == "uuid"
-    values: list[object] = [tenant, *(value_of(two, kind, draw) for kind in kinds[1:])]
+    values: list[object] = [tenant, *(value_of(two, kind, source) for kind in kinds[1:])]
     nobodys = [two.to_nobody(value) for value in values]
     outcome = await attempt(intruder, two, query, values)
     nothing = await attempt(intruder, two, query, nobodys)
@@ -134,8 +135,10 @@ async def compare(
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
 async def test_a_query_finds_nothing_of_theirs(intruder: Connection, two: Two, query: Query) -> None:
-    for tenant in (two.theirs.tenant_id, two.ours.tenant_id):
-        await compare(intruder, two, query, tenant, None)
+    room = two.theirs.rooms[0]
+    for known in (two.orders[0], room.stay_id, room.tablet_id, two.theirs.menu["cake"]):
+        for tenant in (two.theirs.tenant_id, two.ours.tenant_id):
+            await compare(intruder, two, query, tenant, known)
 
 
 @given(query=st.sampled_from(QUERIES), as_them=st.booleans(), data=st.data())
