@@ -139,37 +139,55 @@ class Feed:
         """Read what is missing from the log; at most one reading at a time."""
         if self._filling is None:
             self._filling = asyncio.create_task(self._fill(), name=f"fill {self.tenant_id}")
-            self._filling.add_done_callback(self._filled)
-
-    def _filled(self, task: asyncio.Task[None]) -> None:
-        self._filling = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("filling a hole failed", exc_info=error)
+            self._filling.add_done_callback(_filled)
 
     async def _fill(self) -> None:
-        while True:
-            epoch = self.epoch
-            try:
-                page = await self._read(self.tenant_id, self.seq, self._page)
-            except HubError as error:
-                if not error.temporary:
-                    raise
-                await asyncio.sleep(random.uniform(0.5, 1.5) * _RETRY_SECONDS)
-                continue
-            if self.epoch != epoch:
-                continue  # settled anew meanwhile: this page belongs to the past
-            if page.epoch != epoch or page.floor > self.seq:
-                # Gone too far to be filled: everybody starts from a state.
-                self.observe(Head(self.tenant_id, page.epoch, page.head), page.head + 1)
-                return
+        try:
+            while not await self._fill_page():
+                pass
+        finally:
+            # Not in a callback: a hole that opens before it would wait for the next look at the heads.
+            self._filling = None
+
+    async def _fill_page(self) -> bool:
+        """Read one page; true when there is nothing more to read."""
+        epoch, seq = self.epoch, self.seq
+        try:
+            page = await self._read(self.tenant_id, seq, self._page)
+        except HubError as error:
+            if not error.temporary:
+                raise
+            await asyncio.sleep(random.uniform(0.5, 1.5) * _RETRY_SECONDS)
+            return False
+        if self.epoch != epoch:
+            return False  # settled anew meanwhile: this page belongs to the past
+        if page.epoch == epoch and page.floor <= self.seq:
             for event in page.events:
                 self.filled += event.seq > self.seq
                 self.receive(event)
-            if self.seq >= page.head:
-                return
+            lost = self.seq == seq < page.head
+        else:
+            lost = True
+        if lost:
+            # What is missing is gone from the log: everybody starts from a state.
+            self.observe(Head(self.tenant_id, page.epoch, page.head), page.head + 1)
+            return True
+        if self.seq >= page.head and not self._parked:
+            return True
+        if self.seq == seq:
+            # The log does not lead to what is parked: only the heads can say what is true.
+            self._parked.clear()
+            self._suspect()
+            return True
+        return False
 
     async def aclose(self) -> None:
         """Stop reading."""
         if (task := self._filling) is not None:
             task.cancel()
             await asyncio.wait([task])
+
+
+def _filled(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("filling a hole failed", exc_info=error)
