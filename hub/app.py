@@ -76,6 +76,7 @@ class Hub(Struct, frozen=True):
     async def drain(self) -> None:
         """Say goodbye to all sessions in batches, with spread moments to come back, and wait for them."""
         self.health.drain()
+        self.node.leaving = True
         seconds, retry_ms = self.settings.drain_seconds, self.settings.retry_ms
         sessions = list(self.node.sessions)
         size = max(1, -(-len(sessions) // _DRAIN_BATCHES))

@@ -80,6 +80,9 @@ class Endpoint:
 
     async def __call__(self, scope: AsgiMessage, receive: AsgiReceive, send: AsgiSend) -> None:
         await receive()  # websocket.connect
+        if self._node.leaving:
+            await _unavailable(send, self._settings.retry_ms)
+            return
         if SUBPROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.close"})  # answers 403 before the upgrade
             return
@@ -125,6 +128,8 @@ class Endpoint:
             return _refuse(wire, CloseCode.BAD_TOKEN)
         settings = self._settings
         feed = await self._node.feed(principal.tenant_id)
+        if self._node.leaving:
+            return _refuse(wire, CloseCode.DRAIN, retry_ms=settings.retry_ms)
         session = Session(
             principal,
             self._doors.topics(principal),
@@ -231,6 +236,7 @@ class Endpoint:
 
     async def _work(self, session: Session, commands: asyncio.Queue[Command | Failed]) -> None:
         while True:
+            await session.room()
             command = await commands.get()
             if isinstance(command, Failed):
                 session.write(Frame(command))
@@ -244,6 +250,13 @@ class Endpoint:
                 _log.exception("a command failed", extra={"command": command.name})
                 reply = Frame(Failed(command.id, Internal("the hub has a problem").to_data()))
             session.write(reply)
+
+
+async def _unavailable(send: AsgiSend, retry_ms: int) -> None:
+    """Refuse before the upgrade: 503."""
+    headers = [(b"retry-after", str(-(-retry_ms // 1000)).encode())]
+    await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": b"the hub is restarting\n"})
 
 
 def _refuse(wire: SendWire, code: CloseCode, reason: str | None = None, retry_ms: int = 0) -> Session | None:

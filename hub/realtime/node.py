@@ -47,6 +47,7 @@ class Node:
         heads_alone_seconds: float,
     ) -> None:
         self.sessions: set[Session] = set()
+        self.leaving = False  # the process is about to end: no new session
         self._empty = asyncio.Event()
         self._empty.set()
         self.heads_checked_at = float("-inf")

@@ -158,6 +158,11 @@ class Session:
         """A frame for this session alone: a reply, the welcome."""
         self.wire.write(frame)
 
+    async def room(self) -> None:
+        """Wait while the peer does not take what is written: who does not read its replies gets no more."""
+        if self._full():
+            await self.wire.drained()
+
     # the end
 
     def end(self) -> None:
