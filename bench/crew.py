@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -16,7 +17,7 @@ import msgspec
 from bench.hotels import shares
 from bench.machine import pinned
 from bench.plan import Finished, Go, Joined, Plan, Progress, Stopped, Tally, Told
-from bench.processes import Usage, cpu_times, usage
+from bench.processes import Span, busy_seconds, cpu_times, usage
 from bench.worker import LINE_BYTES
 from hub.errors import Unavailable
 
@@ -32,6 +33,8 @@ _LEAVE_SECONDS: Final = 2.0
 _PREPARE_SECONDS: Final = 0.5
 _BUILD_SECONDS: Final = 100e-6
 
+_BENCH: Final = "bench"  # this process and all below it: clients, and the hub when it is the bench's own
+
 Heard = Callable[[Tally], None]
 
 
@@ -43,10 +46,8 @@ class Crew:
         self._roots = roots
         self._seed = 0
 
-    async def run(
-        self, rate: float, warmup: float, seconds: float, heard: Heard
-    ) -> tuple[Tally, dict[str, Usage]]:
-        """Offer `rate` orders a second; what came of it, and what the servers used in the measured part.
+    async def run(self, rate: float, warmup: float, seconds: float, heard: Heard) -> tuple[Tally, Span]:
+        """Offer `rate` orders a second; what came of it, and what the measured part has used.
 
         `heard` gets the state of all processes together, several times a second. Raises Unavailable.
         """
@@ -72,11 +73,17 @@ class Crew:
             used = group.create_task(self._use(start + warmup, seconds))
         return _sum(tallies), used.result()
 
-    async def _use(self, begin: float, seconds: float) -> dict[str, Usage]:
+    async def _use(self, begin: float, seconds: float) -> Span:
+        roots = {_BENCH: os.getpid(), **self._roots}
         await asyncio.sleep(begin - time.monotonic())
-        before = cpu_times(self._roots)
+        before, busy_before = cpu_times(roots), busy_seconds()
         await asyncio.sleep(begin + seconds - time.monotonic())
-        return usage(self._roots, before)
+        busy, used = busy_seconds(), usage(roots, before)
+        others = None
+        if self._roots and busy is not None and busy_before is not None:
+            known = sum(used[name].cpu_seconds for name in used if name != "hub")  # it is below the bench
+            others = max(0.0, busy - busy_before - known)
+        return Span({name: used[name] for name in self._roots if name in used}, others)
 
 
 @asynccontextmanager

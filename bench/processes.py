@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,10 +24,27 @@ class Usage(Struct, frozen=True):
     memory_mib: float
 
 
+class Span(Struct, frozen=True):
+    """What the measured part of a run has used: servers by name, and CPU seconds of everybody else on this
+    machine, None where nobody knows."""
+
+    servers: dict[str, Usage]
+    others: float | None
+
+
 def cpu_times(roots: Mapping[str, int]) -> dict[str, dict[int, float]]:
     """CPU seconds so far of each process below the roots, by name of the root and process id."""
     children = _children()
     return {name: {pid: _cpu(pid) for pid in _tree(root, children)} for name, root in roots.items()}
+
+
+def busy_seconds() -> float | None:
+    """CPU seconds that this machine has spent on anything so far, what its host took away (steal) too."""
+    fields = _read(_PROC / "stat").partition(b"\n")[0].split()[1:9]
+    if len(fields) < 8:
+        return None
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields)
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def usage(roots: Mapping[str, int], before: CpuTimes) -> dict[str, Usage]:

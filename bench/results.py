@@ -14,7 +14,7 @@ from msgspec import Struct
 from bench.histogram import Histogram
 from bench.machine import Cores, Machine
 from bench.plan import Tally
-from bench.processes import Usage
+from bench.processes import Span
 from hub.errors import SettingError
 
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
@@ -49,7 +49,7 @@ class Server(Struct, frozen=True):
 
 class Run(Struct, frozen=True):
     """One rate, once. Rates are a second; `errors` and `faults` by kind; `client_cores` is the CPU of the
-    busiest client process."""
+    busiest client process, `others_cores` that of everything on this machine that is not the bench's."""
 
     rate: float
     seconds: float
@@ -63,6 +63,7 @@ class Run(Struct, frozen=True):
     late_ms: Latency
     servers: dict[str, Server]
     client_cores: float
+    others_cores: float | None
 
     @property
     def error_percent(self) -> float:
@@ -85,7 +86,7 @@ class Result(Struct, frozen=True, kw_only=True):
     exit_code: int
 
 
-def make_run(rate: float, seconds: float, tally: Tally, used: dict[str, Usage], measures: list[str]) -> Run:
+def make_run(rate: float, seconds: float, tally: Tally, used: Span, measures: list[str]) -> Run:
     """The numbers of a run; `measures` are the latencies that mean something."""
     return Run(
         rate=rate,
@@ -106,9 +107,10 @@ def make_run(rate: float, seconds: float, tally: Tally, used: dict[str, Usage], 
                 else None,
                 memory_mib=round(use.memory_mib, 1),
             )
-            for name, use in used.items()
+            for name, use in used.servers.items()
         },
         client_cores=round(tally.cpu_seconds / seconds, 3),
+        others_cores=None if used.others is None else round(used.others / seconds, 3),
     )
 
 

@@ -22,6 +22,7 @@ TITLES: Final = {
 _COLUMNS: Final = ("p50", "p99", "p99.9")
 _LATE_MS: Final = 5.0
 _BUSY: Final = 0.8
+_OTHERS: Final = 0.15
 
 Pick: TypeAlias = Callable[[Run], "float | None"]
 
@@ -138,11 +139,16 @@ def warnings(runs: list[Run]) -> list[str]:
         same = [run for run in runs if run.rate == rate]
         late = max(run.late_ms.percentiles["p99"] or run.late_ms.max for run in same)
         busiest = max(run.client_cores for run in same)
+        others = max(run.others_cores or 0.0 for run in same)
+        if others > _OTHERS:
+            told.append(
+                f"{rate:g}/s: others used {others:.1f} cores of this machine: repeat it when it is quiet"
+            )
         if busiest > _BUSY:
             told.append(f"{rate:g}/s: the clients used {busiest:.0%} of a core: --clients more, or elsewhere")
         elif late > _LATE_MS:
             told.append(
-                f"{rate:g}/s: orders were sent {late:.1f} ms late (p99): others used the clients' core; "
+                f"{rate:g}/s: orders were sent {late:.1f} ms late (p99): the clients' core was busy; "
                 "the latencies include it"
             )
     return told

@@ -40,6 +40,7 @@ async def test_a_small_rate_is_good(tmp_path: Path) -> None:
     assert set(run["servers"]) == {"hub", "PostgreSQL", "Redis"}
     assert all(server["cpu_ms_per_order"] > 0 for server in run["servers"].values())
     assert run["servers"]["hub"]["memory_mib"] > 10
+    assert run["others_cores"] >= 0
     assert found["machine"]["fsync_ms"] > 0
     assert found["command"].startswith("python3 -m bench orders --rate 60 ")
     assert "PostgreSQL" in found["servers"][0]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from bench.histogram import Histogram, bucket, merged, upper_end
 from bench.plan import Tally
+from bench.processes import Span, busy_seconds, cpu_times, usage
 from bench.results import Run, Verdict, judge, latency, make_run, spread
 from bench.schedule import schedule, steps
 from bench.show import state, table, warnings
@@ -97,6 +101,9 @@ def test_bumps_add_up_to_their_average(average: float) -> None:
     assert set(given_) <= {math.floor(average), math.ceil(average)}
 
 
+QUIET = Span({}, 0.02)
+
+
 def tally(*seconds: float, errors: int = 0, fault: str = "") -> Tally:
     made = Tally(due=len(seconds) + errors, answered=len(seconds), commands=len(seconds))
     for value in seconds:
@@ -110,7 +117,7 @@ def tally(*seconds: float, errors: int = 0, fault: str = "") -> Tally:
 
 
 def run(rate: float, *seconds: float, errors: int = 0, fault: str = "") -> Run:
-    return make_run(rate, 10, tally(*seconds, errors=errors, fault=fault), {}, ["place", "screen"])
+    return make_run(rate, 10, tally(*seconds, errors=errors, fault=fault), QUIET, ["place", "screen"])
 
 
 def test_within_the_thresholds() -> None:
@@ -161,9 +168,29 @@ def test_what_is_shown() -> None:
 def test_a_client_that_is_late_is_told() -> None:
     late = tally(0.01)
     late.late.add(0.2)
-    assert "200.0 ms late" in warnings([make_run(10, 10, late, {}, ["place"])])[0]
+    assert "200.0 ms late" in warnings([make_run(10, 10, late, QUIET, ["place"])])[0]
 
 
 def test_nothing_measured_has_no_numbers() -> None:
     empty = latency(Histogram())
     assert (empty.count, empty.mean, set(empty.percentiles.values())) == (0, None, {None})
+
+
+def test_a_machine_that_is_not_quiet_is_told() -> None:
+    run = make_run(10, 10, tally(0.01), Span({}, 9.0), ["place"])
+    assert "others used 0.9 cores" in warnings([run])[0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells it")
+def test_the_cpu_of_a_process_is_part_of_the_machines() -> None:
+    roots = {"me": os.getpid()}
+    before, busy_before = cpu_times(roots), busy_seconds()
+    deadline = time.process_time() + 0.1
+    while time.process_time() < deadline:
+        pass
+    used, busy = usage(roots, before)["me"], busy_seconds()
+    assert busy is not None
+    assert busy_before is not None
+    assert 0.05 < used.cpu_seconds < 5
+    assert busy - busy_before > 0.04
+    assert used.memory_mib > 5
