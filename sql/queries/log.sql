@@ -23,17 +23,17 @@ WITH hotel AS (
     FROM app.hotel_documents WHERE tenant_id = $1
 ),
 shown AS (
-    SELECT o.id, o.created_at, true AS in_kitchen, true AS in_room
-    FROM app.orders AS o
+    SELECT o.id, o.created_at, o.stay_id, o.document, true AS in_kitchen, true AS in_room
+    FROM app.order_documents AS o
     WHERE o.tenant_id = $1 AND o.status IN ('received', 'cooking', 'ready', 'delivering')
     UNION ALL
-    SELECT o.id, o.created_at, true, o.finished_at > $2::timestamptz - interval '24 hours'
-    FROM app.orders AS o
+    SELECT o.id, o.created_at, o.stay_id, o.document, true, o.finished_at > $2::timestamptz - interval '24 hours'
+    FROM app.order_documents AS o
     WHERE o.tenant_id = $1 AND o.status = 'cancelled' AND o.cancel_acked_at IS NULL
     UNION ALL
-    SELECT o.id, o.created_at,
+    SELECT o.id, o.created_at, o.stay_id, o.document,
         o.status = 'delivered' AND o.finished_at > $2::timestamptz - (SELECT hotel.recall FROM hotel), true
-    FROM app.orders AS o
+    FROM app.order_documents AS o
     WHERE o.tenant_id = $1 AND o.finished_at > $2::timestamptz - interval '24 hours'
         AND (o.status = 'delivered' OR o.cancel_acked_at IS NOT NULL)
 )
@@ -50,9 +50,9 @@ LEFT JOIN LATERAL (
     UNION ALL
     SELECT 3, shown.created_at, 0, shown.id, 'order',
         CASE WHEN shown.in_kitchen THEN ARRAY['kitchen'] ELSE '{}' END
-            || CASE WHEN shown.in_room THEN ARRAY['stay:' || o.stay_id] ELSE '{}' END,
-        o.document::text
-    FROM shown JOIN app.order_documents AS o ON o.tenant_id = $1 AND o.id = shown.id
+            || CASE WHEN shown.in_room THEN ARRAY['stay:' || shown.stay_id] ELSE '{}' END,
+        shown.document::text
+    FROM shown
 ) AS entry ON true
 WHERE head.tenant_id = $1
 ORDER BY entry.section, entry.moment, entry.place, entry.id;
@@ -74,8 +74,13 @@ SELECT now.xmin, event.tenant_id, head.epoch, event.seq, event.kind, event.topic
 FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin) AS now
 LEFT JOIN (
     SELECT e.tenant_id, e.seq, e.kind, e.topics, e.payload, e.created_at
-    FROM app.events AS e
-    WHERE e.xid >= $1::text::xid8
+    FROM (
+        -- OFFSET 0 keeps the order and the limit out: with them, a plan made for any $1 walks the whole log
+        SELECT n.tenant_id, n.seq, n.kind, n.topics, n.payload, n.created_at
+        FROM app.events AS n
+        WHERE n.xid >= $1::text::xid8
+        OFFSET 0
+    ) AS e
     ORDER BY e.tenant_id, e.seq
     LIMIT $2
 ) AS event ON true

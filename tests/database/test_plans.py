@@ -1,0 +1,279 @@
+"""The hot queries stay on their indexes in a database of many hotels, whatever the plan cache does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from hub.db.pool import Role
+from hub.db.queries import load
+from tests.database.logbook import writer
+from tests.database.plans import Node, explain, fill
+from tests.factories import Hotel
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from hub.settings import Settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+# A few rows for each hotel: to read them all may be the shorter way.
+SMALL: Final = {"tenants", "tenant_heads"}
+PLANS: Final = ["force_generic_plan", "force_custom_plan"]
+
+
+@pytest.fixture(scope="module")
+async def crowd(admin: Connection) -> Hotel:
+    """One of two hundred hotels."""
+    return (await fill(admin))[100]
+
+
+@pytest.fixture(scope="module")
+async def names(admin: Connection, crowd: Hotel) -> dict[str, object]:
+    """What stands in the arguments."""
+    order = "SELECT id FROM app.orders WHERE tenant_id = $1 LIMIT 1"
+    return {
+        "tenant": crowd.tenant_id,
+        "order": await admin.fetchval(order, crowd.tenant_id),
+        "stay": crowd.rooms[0].stay_id,
+        "item": crowd.menu["soup"],
+        "device": crowd.rooms[0].tablet_id,
+        "xid": await admin.fetchval("SELECT max(xid)::text FROM app.events"),
+    }
+
+
+@pytest.fixture
+async def api(settings: Settings, crowd: Hotel) -> AsyncIterator[Connection]:
+    """A transaction of hub_api in the scope of a tenant."""
+    async with writer(settings, Role.API.value) as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(f"SET LOCAL app.current_tenant_id = '{crowd.tenant_id}'")
+        yield connection
+        await transaction.rollback()
+
+
+def check(nodes: list[Node], must: str, may: set[str] | None = None) -> None:
+    indexes = {name for node in nodes for name in (node.index, *node.arbiters) if name is not None}
+    scanned = [node.relation for node in nodes if node.kind == "Seq Scan" and node.relation not in SMALL]
+    assert not scanned, f"reads whole tables: {scanned}"
+    assert any(index.startswith(must) for index in indexes), indexes
+    assert may is None or indexes <= may
+
+
+EXPECTED: list[tuple[str, str, str, set[str]]] = [
+    (
+        "orders.active_orders",
+        "'{tenant}', '2020-01-01', '{stay}', 100",
+        "orders_active",
+        {"orders_active", "order_items_pkey"},
+    ),
+    (
+        "orders.active_orders_of_stay",
+        "'{tenant}', '2020-01-01', '{stay}', 100, '{stay}'",
+        "orders_active",
+        {"orders_active", "orders_stay", "order_items_pkey"},
+    ),
+    ("orders.document", "'{tenant}', '{order}', NULL", "orders_pkey", {"orders_pkey", "order_items_pkey"}),
+    ("orders.lock_order", "'{tenant}', '{order}', '{stay}'", "orders_pkey", {"orders_pkey", "tenants_pkey"}),
+    ("orders.items_of_order", "'{tenant}', '{order}'", "order_items_pkey", {"order_items_pkey"}),
+    (
+        "orders.menu_items_of_order",
+        "'{tenant}', '{order}', NULL",
+        "orders_pkey",
+        {"orders_pkey", "order_items_pkey"},
+    ),
+    (
+        "orders.mark_shown",
+        "'{tenant}', ARRAY['{order}'::uuid], now()",
+        "orders_pkey",
+        # a plan for any number of ids may look them up in the orders of the hotel, while those are few
+        {"orders_pkey", "orders_keyset"},
+    ),
+    (
+        "orders.update_items",
+        "'{tenant}', '{order}', '{{1}}', '{{ready}}'",
+        "order_items_pkey",
+        {"order_items_pkey"},
+    ),
+    (
+        "orders.menu_items",
+        "'{tenant}', ARRAY['{item}'::uuid]",
+        "menu_items",
+        {"menu_items_pkey", "menu_items_visible"},
+    ),
+    ("orders.lock_stock", "'{tenant}', ARRAY['{item}'::uuid]", "menu_items", {"menu_items_pkey"}),
+    ("menu.items", "'{tenant}'", "menu_items", {"menu_items_pkey", "menu_items_visible"}),
+    ("orders.share_stay", "'{tenant}', '{stay}'", "stays_pkey", {"stays_pkey"}),
+    ("orders.stay_is_open", "'{tenant}', '{stay}'", "stays_pkey", {"stays_pkey"}),
+    (
+        "log.state",
+        "'{tenant}', now()",
+        "orders_active",
+        {
+            "orders_active",
+            "orders_unacknowledged",
+            "orders_finished",
+            "order_items_pkey",
+            "menu_items_visible",
+            "menu_items_pkey",
+            "tenant_heads_pkey",
+            "tenants_pkey",
+        },
+    ),
+    (
+        "log.events_after",
+        "'{tenant}', 1900, 500",
+        "events_pkey",
+        {"events_pkey", "tenant_heads_pkey"},
+    ),
+    (
+        "operations.claim",
+        "'{tenant}', '{stay}', '{order}', 'order.place', sha256('')",
+        "idempotency_pkey",
+        {"idempotency_pkey"},
+    ),
+    ("operations.stored", "'{tenant}', '{stay}', '{order}'", "idempotency_pkey", {"idempotency_pkey"}),
+    (
+        "operations.answer",
+        "'{tenant}', '{stay}', '{order}', '{{}}'",
+        "idempotency_pkey",
+        {"idempotency_pkey"},
+    ),
+    (
+        "devices.device",
+        "'{tenant}', '{device}'",
+        "device_rooms_pkey",
+        {"device_rooms_pkey", "stays_one_open_per_room", "tenants_pkey"},
+    ),
+    (
+        "devices.open_sessions",
+        "'{tenant}', ARRAY['{device}'::uuid], ARRAY[now()]",
+        "device_rooms_pkey",
+        {"device_rooms_pkey", "device_presence_pkey"},
+    ),
+    (
+        "devices.see_sessions",
+        "'{tenant}', ARRAY['{device}'::uuid], ARRAY[1::bigint], ARRAY[now()]",
+        "device_presence_pkey",
+        {"device_presence_pkey"},
+    ),
+    (
+        "devices.close_sessions",
+        "'{tenant}', ARRAY['{device}'::uuid], ARRAY[1::bigint], ARRAY[now()]",
+        "device_presence_pkey",
+        {"device_presence_pkey"},
+    ),
+]
+
+# What no named query asks yet, but the indexes are there for.
+TO_COME: dict[str, tuple[str, str, str]] = {
+    "keyset paging, newest first": (
+        "SELECT id FROM app.orders WHERE tenant_id = $1 AND (created_at, id) < ($2, $3)"
+        " ORDER BY created_at DESC, id DESC LIMIT 20",
+        "'{tenant}', now(), '{order}'",
+        "orders_keyset",
+    ),
+    "the history of a room": (
+        "SELECT id FROM app.orders WHERE tenant_id = $1 AND room_number = $2"
+        " ORDER BY created_at DESC LIMIT 20",
+        "'{tenant}', '107'",
+        "orders_room",
+    ),
+    "the history of a stay": (
+        "SELECT id FROM app.orders WHERE tenant_id = $1 AND stay_id = $2"
+        " ORDER BY created_at DESC, id DESC LIMIT 20",
+        "'{tenant}', '{stay}'",
+        "orders_stay",
+    ),
+}
+
+# As hub_relay, over all tenants.
+OF_THE_RELAY: list[tuple[str, str, str]] = [
+    ("log.new_events", "'{xid}', 5001", "events_xid"),
+    ("log.events_of_many", "ARRAY['{tenant}'::uuid], ARRAY[1900::bigint], 500", "events_pkey"),
+]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(("name", "values", "must", "may"), EXPECTED, ids=[row[0] for row in EXPECTED])
+async def test_a_hot_query_stays_on_its_index(
+    api: Connection, names: dict[str, object], name: str, values: str, must: str, may: set[str], plan: str
+) -> None:
+    domain, _, query = name.partition(".")
+    await api.execute(f"SET LOCAL plan_cache_mode = {plan}")
+    nodes = await explain(api, load(domain)[query].text, values.format(**names))
+    check(nodes, must, may)
+    assert not [node for node in nodes if "Sort" in node.kind and query.startswith("active")]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(("query", "values", "must"), TO_COME.values(), ids=TO_COME)
+async def test_pages_come_from_their_index_in_order(
+    api: Connection, names: dict[str, object], query: str, values: str, must: str, plan: str
+) -> None:
+    await api.execute(f"SET LOCAL plan_cache_mode = {plan}")
+    nodes = await explain(api, query, values.format(**names))
+    check(nodes, must, {must})
+    assert not [node for node in nodes if "Sort" in node.kind]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(("name", "values", "must"), OF_THE_RELAY, ids=[row[0] for row in OF_THE_RELAY])
+async def test_the_relay_reads_what_is_new_and_no_more(
+    settings: Settings, names: dict[str, object], name: str, values: str, must: str, plan: str
+) -> None:
+    async with writer(settings, Role.RELAY.value) as relay:
+        await relay.execute(f"SET plan_cache_mode = {plan}")
+        domain, _, query = name.partition(".")
+        check(await explain(relay, load(domain)[query].text, values.format(**names)), must)
+
+
+async def read_whole(connection: Connection) -> list[str]:
+    """The large tables that this transaction has read from end to end, in functions too."""
+    rows = await connection.fetch("SELECT relname FROM pg_stat_xact_user_tables WHERE seq_scan > 0")
+    return [row["relname"] for row in rows if row["relname"] not in SMALL | {"relay_bell", "log_origin"}]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+async def test_triggers_stay_on_indexes_too(api: Connection, names: dict[str, object], plan: str) -> None:
+    await api.execute(f"SET LOCAL plan_cache_mode = {plan}")
+    key = names["tenant"], names["order"]
+    await api.execute("UPDATE app.order_items SET note = 'hot' WHERE tenant_id = $1 AND order_id = $2", *key)
+    await api.execute("UPDATE app.orders SET special_requests = 'x' WHERE tenant_id = $1 AND id = $2", *key)
+    await api.execute(
+        "UPDATE app.menu_items SET price = 7 WHERE tenant_id = $1 AND id = $2", names["tenant"], names["item"]
+    )
+    await api.execute(
+        "UPDATE app.stays SET ended_at = now() WHERE tenant_id = $1 AND id = $2",
+        names["tenant"],
+        names["stay"],
+    )
+    await api.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert await read_whole(api) == []
+    logged = "SELECT count(*) FROM app.events WHERE tenant_id = $1 AND xid = pg_current_xact_id()"
+    assert await api.fetchval(logged, names["tenant"]) == 3
+
+
+async def test_a_code_is_found_by_its_hash(settings: Settings, names: dict[str, object]) -> None:
+    async with writer(settings, Role.AUTH.value) as auth, auth.transaction():
+        found = await auth.fetchrow(
+            load("devices")["claim_code"].text, sha256(str(names["device"]).encode()).digest(), b"\0" * 32
+        )
+        assert found is not None
+        assert found["device_id"] == names["device"]
+        assert await read_whole(auth) == []
+
+
+async def test_pruning_reads_what_it_deletes(settings: Settings, names: dict[str, object]) -> None:
+    async with writer(settings, Role.RELAY.value) as relay:
+        transaction = relay.transaction()
+        await transaction.start()
+        gone = await relay.fetchval(load("log")["prune"].text, names["tenant"], datetime.now(UTC), 100)
+        assert gone == 100
+        assert await read_whole(relay) == []
+        await transaction.rollback()
