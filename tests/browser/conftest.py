@@ -17,6 +17,7 @@ from tests.browser.screens import Kitchen, Screens, Tablet
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
+    from hub.db.pool import Connection
     from hub.settings import Settings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -73,10 +74,16 @@ def room(free_rooms: Iterator[str]) -> str:
 
 @pytest.fixture
 async def screens(
-    browser: Browser, live_hub: HubProcess, tmp_path: Path, request: pytest.FixtureRequest
+    browser: Browser,
+    live_hub: HubProcess,
+    admin: Connection,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[Screens]:
-    """Opens screens; at the end no page may have an error in its console."""
+    """Opens screens on a hotel without orders; at the end no page may have an error in its console."""
     await live_hub.ensure()
+    await admin.execute("DELETE FROM app.order_items")
+    await admin.execute("DELETE FROM app.orders")
     async with AsyncExitStack() as stack:
         opened = Screens(browser, live_hub, stack, tmp_path / request.node.name)
         yield opened

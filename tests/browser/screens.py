@@ -51,7 +51,7 @@ class Screens:
             await context.route_web_socket("**/ws", lambda _: None)
         page = await context.new_page()
         page.on("pageerror", lambda error: self.errors.append(f"{address}: {error}"))
-        page.on("console", lambda message: self._said(message))
+        page.on("console", self._said)
         await page.goto(f"http://127.0.0.1:{port or self.hub.port}{address}")
         return page
 

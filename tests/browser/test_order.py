@@ -144,6 +144,7 @@ async def test_sold_out_reaches_an_open_cart(tablet: Tablet, kitchen: Kitchen) -
         "品切れになりました。削除してください。"
     )
     await expect(tablet.place_button).to_be_disabled()
+    await expect(tablet.place_button).to_have_text("印のついた品をご確認ください")
     await tablet.picture("sold-out")
     await kitchen.page.get_by_role("button", name="販売を再開").click()
     await expect(tablet.place_button).to_be_enabled()

@@ -6,52 +6,19 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.probes import BOXES, FAINT, GLYPHS, ORDER, SMALL, VISIBLE, WHOLE
 from tests.browser.screens import SOUP, Kitchen, Screens, Tablet
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
-
     from hub.db.pool import Connection
 
 NODE = shutil.which("node")
 JAPANESE = re.compile(r"[぀-ヿ㐀-鿿]")
-
-# All text that can be seen and is meant to be in the page's language.
-VISIBLE = """() => {
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), texts = [];
-  while (walker.nextNode()) {
-    const parent = walker.currentNode.parentElement;
-    if (parent.closest('.hotel, [lang], .order-note') || !parent.checkVisibility()) continue;
-    const text = walker.currentNode.data.trim();
-    if (text) texts.push(text);
-  }
-  for (const element of document.querySelectorAll('[aria-label], [placeholder]'))
-    if (element.checkVisibility() && !element.closest('[lang]'))
-      texts.push(element.ariaLabel ?? '', element.placeholder ?? '');
-  return texts;
-}"""
-# A character is drawn as itself when it differs from the box of a character that no font has.
-GLYPHS = """(texts) => {
-  const draw = (text, font) => {
-    const canvas = new OffscreenCanvas(80, 80), pen = canvas.getContext('2d');
-    pen.font = `40px ${font}`;
-    pen.fillText(text, 10, 55);
-    return pen.getImageData(0, 0, 80, 80).data.join();
-  };
-  const font = getComputedStyle(document.body).fontFamily;
-  const serif = getComputedStyle(document.documentElement).getPropertyValue('--serif');
-  return [font, serif].flatMap((each) => {
-    const box = draw('\\u{10FFFD}', each), empty = draw(' ', each);
-    const pictures = texts.map((text) => draw(text, each));
-    return pictures.map((picture, n) =>
-      picture !== box && picture !== empty && pictures.indexOf(picture) === n);
-  });
-}"""
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
@@ -69,48 +36,10 @@ def test_the_modules_of_the_pages() -> None:
     assert run.returncode == 0, run.stdout
 
 
-async def _boxes(kitchen: Kitchen) -> dict[str, Any]:
-    boxes: dict[str, Any] = await kitchen.page.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll('kitchen-ticket')].map((each) => {
-          const { x, y, width, height } = each.getBoundingClientRect();
-          return [each.dataset.order, [x, y, width, height]];
-        }))"""
-    )
-    return boxes
-
-
 async def _orders_by_sql(admin: Connection, room: str, count: int, lines: int) -> None:
     """Orders as another system would write them: the screens must not care where they come from."""
     for minute in range(count):
-        await admin.execute(
-            """
-            WITH stay AS (SELECT tenant_id, id, room_number FROM app.stays WHERE room_number = $1 AND ended_at IS NULL),
-            number AS (
-                INSERT INTO app.order_counters (tenant_id, business_date, last_number)
-                SELECT tenant_id, current_date, 1 FROM stay
-                ON CONFLICT (tenant_id, business_date)
-                DO UPDATE SET last_number = order_counters.last_number + 1 RETURNING last_number
-            ),
-            placed AS (
-                INSERT INTO app.orders (tenant_id, id, business_date, order_number, stay_id, room_number, placed_at,
-                    subtotal_amount, tax_amount, service_amount, total_amount, prices_include_tax)
-                SELECT tenant_id, gen_random_uuid(), current_date, last_number, id, room_number,
-                    now() - make_interval(mins => $2), 1000, 90, 0, 1000, true
-                FROM stay, number RETURNING tenant_id, id
-            )
-            INSERT INTO app.order_items (tenant_id, order_id, line, menu_item_id, name_ja, name_en, tax_class,
-                tax_rate_bp, unit_price, quantity, total_price, station, preparation_minutes, age_restricted)
-            SELECT p.tenant_id, p.id, m.line, m.id, m.name_ja, m.name_en, m.tax_class, 1000, m.price, 1, m.price,
-                m.station, m.preparation_minutes, false
-            FROM placed AS p, (
-                SELECT *, row_number() OVER (ORDER BY display_order) AS line FROM app.menu_items
-            ) AS m
-            WHERE m.line <= $3
-            """,
-            room,
-            count - minute,
-            lines,
-        )
+        await admin.execute(ORDER, room, count - minute, lines)
 
 
 async def test_the_grid_holds_and_nothing_moves_under_a_finger(
@@ -122,15 +51,9 @@ async def test_the_grid_holds_and_nothing_moves_under_a_finger(
     await kitchen.page.locator("#sound-gate").click()
     await expect(kitchen.page.locator(".page-number")).to_have_text("1/2")
     await kitchen.picture("full")
-    inside = await kitchen.page.evaluate(
-        """() => [...document.querySelectorAll('kitchen-ticket')].every((ticket) => {
-          const box = ticket.getBoundingClientRect(), items = ticket.querySelector('.ticket-items');
-          return box.left >= 0 && box.right <= innerWidth && box.bottom <= innerHeight
-            && items.scrollHeight <= items.clientHeight && items.children.length === 4;
-        })"""
-    )
+    inside = await kitchen.page.evaluate(WHOLE)
     assert inside
-    before = await _boxes(kitchen)
+    before = await kitchen.page.evaluate(BOXES)
     first = tickets.first
     gone = str(await first.get_attribute("data-order"))
     for step in ("出来上がり", "配達へ", "お届け済み"):
@@ -138,9 +61,9 @@ async def test_the_grid_holds_and_nothing_moves_under_a_finger(
         await expect(first.locator(".bump")).to_have_text(step)
     await first.locator(".bump").click()
     await expect(first).to_have_class(re.compile("leaving"))
-    assert await _boxes(kitchen) == before, "a finished ticket keeps its cell for a moment"
+    assert await kitchen.page.evaluate(BOXES) == before, "a finished ticket keeps its cell for a moment"
     await expect(kitchen.page.locator(f"kitchen-ticket[data-order='{gone}']")).to_have_count(0)
-    after = await _boxes(kitchen)
+    after = await kitchen.page.evaluate(BOXES)
     assert len(after) == 12
     kept = {order: box for order, box in before.items() if order != gone}
     assert {order: box for order, box in after.items() if order in kept} == kept
@@ -154,10 +77,19 @@ async def test_the_grid_holds_and_nothing_moves_under_a_finger(
 async def test_sizes_for_eyes_and_fingers_in_a_kitchen(kitchen: Kitchen, tablet: Tablet) -> None:
     await tablet.order(SOUP["ja"])
     ticket = kitchen.ticket(tablet.room)
-    for selector, least in ((".ticket-room", 28), (".item-name", 20), (".quantity", 24), (".ticket-timer", 24)):
-        size = await ticket.locator(selector).first.evaluate("each => parseFloat(getComputedStyle(each).fontSize)")
+    for selector, least in (
+        (".ticket-room", 28),
+        (".item-name", 20),
+        (".quantity", 24),
+        (".ticket-timer", 24),
+    ):
+        size = await ticket.locator(selector).first.evaluate(
+            "each => parseFloat(getComputedStyle(each).fontSize)"
+        )
         assert size >= least, selector
-    tabular = await ticket.locator(".ticket-timer").evaluate("each => getComputedStyle(each).fontVariantNumeric")
+    tabular = await ticket.locator(".ticket-timer").evaluate(
+        "each => getComputedStyle(each).fontVariantNumeric"
+    )
     assert "tabular-nums" in tabular
     bump = await ticket.locator(".bump").bounding_box()
     item = await ticket.locator(".item").first.bounding_box()
@@ -168,23 +100,12 @@ async def test_sizes_for_eyes_and_fingers_in_a_kitchen(kitchen: Kitchen, tablet:
     assert item["height"] >= 48
 
 
-async def _small_targets(page: Page, least: int) -> list[str]:
-    small: list[str] = await page.evaluate(
-        """(least) => [...document.querySelectorAll('button, input:not([type=checkbox]), textarea')]
-          .filter((each) => each.checkVisibility())
-          .filter((each) => { const box = each.getBoundingClientRect(); return box.height < least || box.width < least; })
-          .map((each) => each.className + ' ' + each.textContent)""",
-        least,
-    )
-    return small
-
-
 async def test_targets_on_the_tablet(tablet: Tablet) -> None:
     await tablet.add(SOUP["ja"])
-    assert await _small_targets(tablet.page, 48) == []
+    assert await tablet.page.evaluate(SMALL, 48) == []
     await tablet.review()
     await expect(tablet.place_button).to_be_enabled()
-    assert await _small_targets(tablet.page, 48) == []
+    assert await tablet.page.evaluate(SMALL, 48) == []
     body = await tablet.page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")
     assert body >= 18
 
@@ -218,9 +139,13 @@ async def test_one_tap_changes_the_language_and_keeps_everything(screens: Screen
 
 
 async def test_unknown_allergens_are_never_called_none(tablet: Tablet) -> None:
-    await expect(tablet.dish("はまぐりのお吸い物").locator(".allergens")).to_have_text("未確認です。お尋ねください")
+    await expect(tablet.dish("はまぐりのお吸い物").locator(".allergens")).to_have_text(
+        "未確認です。お尋ねください"
+    )
     await expect(tablet.dish("玉露 八女").locator(".allergens")).to_have_text("特定原材料等28品目なし")
-    await expect(tablet.dish("天ざる蕎麦").locator(".allergens li")).to_have_text(["そば", "小麦", "えび", "卵", "大豆"])
+    await expect(tablet.dish("天ざる蕎麦").locator(".allergens li")).to_have_text(
+        ["そば", "小麦", "えび", "卵", "大豆"]
+    )
 
 
 async def test_japanese_is_drawn_not_boxed(tablet: Tablet, kitchen: Kitchen) -> None:
@@ -284,3 +209,18 @@ async def test_on_a_phone_an_order_takes_few_taps(screens: Screens, kitchen: Kit
     await expect(kitchen.ticket(room)).to_contain_text(f"#{number}")
     assert await phone.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     await phone.picture("phone-order")
+
+
+async def test_every_text_stands_out_from_its_background(tablet: Tablet, kitchen: Kitchen) -> None:
+    for page in (tablet.page, kitchen.page):
+        await page.emulate_media(reduced_motion="reduce")  # no colour on its way to another
+    assert await tablet.page.evaluate(FAINT) == []
+    await tablet.order(SOUP["ja"])
+    for page in (tablet.page, kitchen.page):
+        for theme in ("day", "night"):
+            await page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+            assert await page.evaluate(FAINT) == [], theme
+    for level in ("ok", "soon", "late"):
+        ticket = kitchen.ticket(tablet.room)
+        await ticket.evaluate("(each, level) => each.dataset.level = level", level)
+        assert await kitchen.page.evaluate(FAINT) == [], level

@@ -10,9 +10,11 @@ _CHUNK = 65_536
 
 
 class Wire:
-    """Forwards a port of its own to the hub's. `cut` resets every connection and refuses new ones; `mute` lets
-    nothing through in either direction and says nothing, like a network cable that was pulled; `hold` keeps
-    back what the hub sends, and `mend` lets everything through again."""
+    """Forwards a port of its own to the hub's.
+
+    `cut` resets every connection and refuses new ones; `mute` lets nothing through in either direction and
+    says nothing, like a network cable that was pulled; `hold` keeps back what the hub sends; `mend` lets
+    everything through again."""
 
     def __init__(self, target: int) -> None:
         self.port = 0

@@ -17,19 +17,6 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
-/** A symbol of the page's icon file. */
-export function icon(name, className = "icon") {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", className);
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/static/art/icons.svg#${name}`);
-  svg.append(use);
-  return svg;
-}
-
 /**
  * Make the children of `parent` match `items` in order, keeping the element of every key that stays, with its focus,
  * scroll and pressed state. `create(item)` returns a new element, `update(element, item)` is called for all.

@@ -3,11 +3,9 @@ import { ServerClock } from "./core/clock.js";
 import { closePolicy } from "./core/closecodes.js";
 import { CommandQueue } from "./core/commands.js";
 import { Device, Refused } from "./core/device.js";
+import { Line } from "./core/line.js";
 import { Store } from "./core/store.js";
 
-const PROTOCOL = "hub.v1.json";
-const WELCOME_MS = 10_000;
-const CLOSED_MS = 2_500;
 const RECHECK_MS = 30_000;
 
 /**
@@ -26,34 +24,38 @@ export class Hub extends EventTarget {
   store = new Store();
 
   #kind;
-  #url;
-  #WebSocket;
+  #line;
   #device;
   #clock;
   #backoff;
   #commands;
   #code = null;
+  #token = null;
   #position = null;
-  #socket = null;
-  #closing = Promise.resolve();
   #generation = 0;
   #asking = false;
   #joined = false;
   #rechecked = false;
   #stayEnded = false;
-  #silenceMs = WELCOME_MS;
-  #heardAt = 0;
-  #timers = { retry: null, silence: null, renew: null };
+  #timers = { retry: null, renew: null };
 
   constructor({ kind, url, storage, fetch, WebSocket, clock = new ServerClock(), random = Math.random }) {
     super();
     this.#kind = kind;
-    this.#url = url;
-    this.#WebSocket = WebSocket;
+    this.#line = new Line({
+      url,
+      WebSocket,
+      handlers: {
+        opened: () => this.#hello(),
+        said: (text) => this.#received(text),
+        closed: (code) => this.#closed(code),
+        silent: () => this.#lost("silence"),
+      },
+    });
     this.#clock = clock;
     this.#device = new Device({ kind, storage, fetch });
     this.#backoff = new Backoff({ random });
-    this.#commands = new CommandQueue({ send: (frame) => this.#send(frame), random });
+    this.#commands = new CommandQueue({ send: (frame) => this.#line.send(frame), random });
   }
 
   get live() {
@@ -95,8 +97,8 @@ export class Hub extends EventTarget {
   /** Try now instead of after the back-off: somebody asked, or the device woke up. */
   retry() {
     if (this.phase === "live") {
-      if (performance.now() - this.#heardAt > this.#silenceMs) this.#lost("silence");
-    } else if (this.#socket === null && !this.#asking) {
+      if (this.#line.stale) this.#lost("silence");
+    } else if (!this.#line.up && !this.#asking) {
       this.#rechecked = false;
       this.#connect();
     }
@@ -111,21 +113,20 @@ export class Hub extends EventTarget {
 
   /** The network of this device went away: find out at once whether the hub can still be reached. */
   doubt() {
-    if (this.phase === "live" || this.#socket !== null) this.#lost("offline");
+    if (this.#line.up) this.#lost("offline");
   }
 
   async #connect() {
     clearTimeout(this.#timers.retry);
     const generation = ++this.#generation;
     const current = () => generation === this.#generation;
-    this.#dropSocket();
+    this.#hangUp();
     if (this.phase === "live" || this.phase === "starting") this.#become("connecting");
-    let token;
     this.#asking = true;
     try {
       if (this.#code !== null) await this.#claim();
-      token = await this.#device.token();
-      await this.#closing;
+      this.#token = await this.#device.token();
+      await this.#line.free;
     } catch (error) {
       if (current()) this.#noToken(error);
       return;
@@ -134,7 +135,8 @@ export class Hub extends EventTarget {
     }
     if (!current()) return;
     if (this.phase !== "ended") this.#become("connecting");
-    this.#open(token, current);
+    this.#joined = false;
+    this.#line.open();
   }
 
   async #claim() {
@@ -161,23 +163,10 @@ export class Hub extends EventTarget {
     if (this.#device.paired) this.#retryIn(RECHECK_MS);
   }
 
-  #open(token, current) {
-    const socket = new this.#WebSocket(this.#url, [PROTOCOL]);
-    this.#socket = socket;
-    this.#joined = false;
-    this.#heard(WELCOME_MS);
-    socket.onopen = () => {
-      if (!current()) return;
-      const hello = { type: "hello", token, client: `${this.#kind}/1` };
-      if (this.#position) hello.since = this.#position;
-      this.#send(hello);
-    };
-    socket.onmessage = ({ data }) => current() && this.#received(data);
-    socket.onclose = ({ code }) => {
-      if (!current()) return;
-      this.#socket = null;
-      this.#closed(code);
-    };
+  #hello() {
+    const hello = { type: "hello", token: this.#token, client: `${this.#kind}/1` };
+    if (this.#position) hello.since = this.#position;
+    this.#line.send(hello);
   }
 
   #received(text) {
@@ -188,7 +177,6 @@ export class Hub extends EventTarget {
       this.#lost("not JSON");
       return;
     }
-    this.#heard(this.#silenceMs);
     if (this.#clock.known) this.lastFrameAt = this.#clock.now();
     switch (frame.type) {
       case "welcome":
@@ -217,8 +205,13 @@ export class Hub extends EventTarget {
     const stayChanged = this.principal !== null && this.principal.stay_id !== principal.stay_id;
     this.principal = principal;
     this.lastFrameAt = this.#clock.now();
-    if (stayChanged) this.dispatchEvent(new Event("wipe"));
-    this.#heard(2 * ping_ms);
+    if (stayChanged) {
+      this.#forgetState();
+      this.dispatchEvent(new Event("wipe"));
+      this.#lost("another stay"); // our hello may have named a position of the last guest's
+      return;
+    }
+    this.#line.expect(2 * ping_ms);
     this.#renewLater();
   }
 
@@ -253,7 +246,6 @@ export class Hub extends EventTarget {
   }
 
   #closed(code) {
-    clearTimeout(this.#timers.silence);
     clearTimeout(this.#timers.renew);
     this.#commands.closed();
     const { name, action } = closePolicy(code);
@@ -280,29 +272,15 @@ export class Hub extends EventTarget {
 
   #lost(why) {
     this.#generation += 1;
-    this.#dropSocket();
+    this.#hangUp();
     if (this.phase !== "ended") this.#become("connecting", why);
     this.#retryIn(this.#backoff.next());
   }
 
-  /** Let go of the socket; the next one waits until this one is closed, or for 2.5 s when the network is dead. */
-  #dropSocket() {
-    const socket = this.#socket;
-    if (socket === null) return;
-    this.#socket = null;
-    clearTimeout(this.#timers.silence);
+  #hangUp() {
     clearTimeout(this.#timers.renew);
     this.#commands.closed();
-    socket.onopen = null;
-    socket.onmessage = null;
-    this.#closing = new Promise((resolve) => {
-      const timer = setTimeout(resolve, CLOSED_MS);
-      socket.onclose = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    socket.close();
+    this.#line.drop();
   }
 
   #retryIn(ms) {
@@ -310,24 +288,17 @@ export class Hub extends EventTarget {
     this.#timers.retry = setTimeout(() => this.#connect(), ms);
   }
 
-  #heard(silenceMs) {
-    this.#silenceMs = silenceMs;
-    this.#heardAt = performance.now();
-    clearTimeout(this.#timers.silence);
-    this.#timers.silence = setTimeout(() => this.#lost("silence"), silenceMs);
-  }
-
   #renewLater(ms = this.#device.renewInMs) {
     clearTimeout(this.#timers.renew);
     this.#timers.renew = setTimeout(async () => {
-      const socket = this.#socket;
+      const generation = this.#generation;
       try {
         const token = await this.#device.token();
-        if (socket !== this.#socket) return;
-        this.#send({ type: "refresh", token });
+        if (generation !== this.#generation) return;
+        this.#line.send({ type: "refresh", token });
         this.#renewLater();
       } catch {
-        if (socket === this.#socket) this.#renewLater(15_000); // the hub says 4005 when it is too late
+        if (generation === this.#generation) this.#renewLater(15_000); // the hub says 4005 when it is too late
       }
     }, ms);
   }
@@ -336,10 +307,6 @@ export class Hub extends EventTarget {
     this.#position = null;
     this.#commands.abandon();
     this.store.clear();
-  }
-
-  #send(frame) {
-    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
   }
 
   #become(phase, reason = null) {

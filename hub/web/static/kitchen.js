@@ -1,4 +1,5 @@
-import { h, icon, perFrame, setText } from "./dom.js";
+import { h, perFrame, setText } from "./dom.js";
+import { icon } from "./icons.js";
 import { openHub } from "./hub.js";
 import { COMMON, Translator } from "./i18n.js";
 import { awaitsAcknowledgement, onKitchenScreen } from "./core/visibility.js";
@@ -137,6 +138,7 @@ class Kitchen {
   }
 
   #languageChanged() {
+    setText(find("#announcer"), ""); // said in the other language
     this.#bar.showUndo(this.#offer);
     this.board.sort(); // names take other room now, tickets are cut elsewhere
   }

@@ -1,4 +1,5 @@
-import { h, icon, perFrame, setText } from "./dom.js";
+import { h, perFrame, setText } from "./dom.js";
+import { icon } from "./icons.js";
 import { openHub } from "./hub.js";
 import { COMMON, LANGUAGE_NAMES, Translator } from "./i18n.js";
 import { inRoom, isActive } from "./core/visibility.js";
@@ -47,7 +48,7 @@ class Tablet {
     this.basket.addEventListener("change", () => this.#basketChanged());
     this.placing.addEventListener("change", () => this.render());
     this.placing.addEventListener("placed", ({ detail }) => this.#placed(detail));
-    this.i18n.addEventListener("change", () => this.render());
+    this.i18n.addEventListener("change", () => this.#languageChanged());
     setInterval(() => this.#tick(), TICK_MS);
     setInterval(() => this.#awaitNextGuest(), NEXT_GUEST_MS);
     setTimeout(this.render, SLOW_MS);
@@ -105,6 +106,11 @@ class Tablet {
       if (before !== null && this.#announced.get(id) !== step) this.#announce(after, step);
       this.#announced.set(id, step);
     }
+    this.render();
+  }
+
+  #languageChanged() {
+    setText(find("#announcer"), ""); // said in the other language
     this.render();
   }
 
@@ -213,6 +219,7 @@ class Bar {
       ? i18n.text("live", { number: latest.order_number, status: i18n.text(`step.${currentStep(latest)}`) })
       : i18n.text("orders");
     setText(this.#ordersText, text);
+    this.#orders.setAttribute("aria-label", text);
     this.#orders.classList.toggle("active", latest !== undefined);
     this.#orders.setAttribute("aria-pressed", String(page === "orders"));
     setText(this.#languageText, LANGUAGE_NAMES[i18n.other]);

@@ -230,6 +230,32 @@ test("the end of the stay wipes everything and takes back what was not sent", as
   assert.deepEqual([hub.phase, hub.reason], ["ended", "stay_ended"]);
 });
 
+test("the next guest's session starts from nothing", async (t) => {
+  timers(t);
+  const { hub } = makeHub();
+  hub.start("CODE");
+  await settle();
+  welcome(Socket.last, { principal: { stay_id: "first" } });
+  snapshot(Socket.last, 5, [order()]);
+  position(Socket.last, 5);
+  let wiped = 0;
+  hub.addEventListener("wipe", () => (wiped += 1));
+  Socket.last.closed(4005);
+  t.mock.timers.tick(1000);
+  await settle();
+  welcome(Socket.last, { principal: { stay_id: "second" } });
+  assert.equal(wiped, 1);
+  assert.deepEqual(hub.store.all("order"), []);
+  Socket.last.closed();
+  t.mock.timers.tick(1000);
+  await settle();
+  welcome(Socket.last, { principal: { stay_id: "second" } });
+  assert.ok(!("since" in Socket.last.sent[0]));
+  snapshot(Socket.last, 1);
+  position(Socket.last, 1);
+  assert.equal(hub.phase, "live");
+});
+
 test("a code that was used before falls back to the credential of the first time", async (t) => {
   timers(t);
   const { storage } = await liveHub();

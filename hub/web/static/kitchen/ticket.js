@@ -1,4 +1,5 @@
-import { h, icon, reconcile, setText } from "../dom.js";
+import { h, reconcile, setText } from "../dom.js";
+import { icon } from "../icons.js";
 import { awaitsAcknowledgement } from "../core/visibility.js";
 import { ageOf } from "./age.js";
 import { needsId, nextOfItem, nextOfOrder } from "./flow.js";
@@ -7,7 +8,7 @@ import { linesOf } from "./grid.js";
 const FRAME = 166;
 const REQUEST_FRAME = 38;
 const PADDING = 28;
-const ROW = { name: 25, other: 18, note: 23, gap: 11, least: 53 };
+const ROW = { name: 25, other: 19, note: 23, gap: 11, least: 53 };
 const QUANTITY_WIDTH = 90;
 const NOTE_LINES = 4;
 const REQUEST_LINES = 3;

@@ -1,4 +1,5 @@
-import { h, icon, reconcile, setText } from "../dom.js";
+import { h, reconcile, setText } from "../dom.js";
+import { icon, setIcon } from "../icons.js";
 import { LANGUAGE_NAMES } from "../i18n.js";
 import { ageOf } from "./age.js";
 
@@ -72,7 +73,7 @@ export class TopBar extends HTMLElement {
     this.#label("next", i18n.text("page.next"));
     this.#label("sound", i18n.text(sound.ready && !sound.muted ? "sound.on" : "sound.off"));
     this.#buttons.sound.classList.toggle("off", !sound.ready || sound.muted);
-    this.#buttons.sound.querySelector("use").setAttribute("href", `/static/art/icons.svg#${sound.ready && !sound.muted ? "bell" : "muted"}`);
+    setIcon(this.#buttons.sound.firstElementChild, sound.ready && !sound.muted ? "bell" : "muted");
     this.#label("language", LANGUAGE_NAMES[i18n.other]);
     this.#buttons.language.lastElementChild.lang = i18n.other;
     this.#buttons.language.setAttribute("aria-label", i18n.text("language.switch"));

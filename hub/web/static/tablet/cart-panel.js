@@ -1,4 +1,5 @@
-import { h, icon, reconcile, setText } from "../dom.js";
+import { h, reconcile, setText } from "../dom.js";
+import { icon } from "../icons.js";
 import { lineProblem } from "./lines.js";
 import { stepper } from "./stepper.js";
 

@@ -1,11 +1,9 @@
-import { h, icon, reconcile, setText } from "../dom.js";
+import { h, reconcile, setText } from "../dom.js";
+import { hasIcon, icon } from "../icons.js";
 import { isOpen, partOfDay } from "./hours.js";
 import { stepper } from "./stepper.js";
 
 const FEATURED = "featured";
-const KNOWN_ICONS = new Set([
-  "featured", "breakfast", "soup_salad", "rice_noodles", "main", "light", "dessert", "soft", "alcohol",
-]);
 
 /** The menu: a band that greets, the sections to jump to, and every dish on one page, like a paper menu. */
 export class MenuView extends HTMLElement {
@@ -68,7 +66,7 @@ export class MenuView extends HTMLElement {
 
   #createTab(section) {
     const jump = () => this.#list.querySelector(`[data-key="${section.key}"]`).scrollIntoView({ block: "start" });
-    const symbol = KNOWN_ICONS.has(section.key) ? section.key : "main";
+    const symbol = hasIcon(section.key) ? section.key : "main";
     return h("button", { type: "button", class: "section-tab", onclick: jump }, icon(symbol), h("span"));
   }
 

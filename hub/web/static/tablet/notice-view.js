@@ -1,4 +1,5 @@
-import { h, icon } from "../dom.js";
+import { h } from "../dom.js";
+import { icon } from "../icons.js";
 
 const NOTICES = {
   loading: { symbol: "tray", action: null },

@@ -1,4 +1,5 @@
-import { h, icon, reconcile, setText } from "../dom.js";
+import { h, reconcile, setText } from "../dom.js";
+import { icon } from "../icons.js";
 import { inRoom, isActive } from "../core/visibility.js";
 import { ask } from "./dialog.js";
 import { currentStep, mayCancel, stepsOf } from "./steps.js";

@@ -1,4 +1,5 @@
-import { h, icon, reconcile, setText } from "../dom.js";
+import { h, reconcile, setText } from "../dom.js";
+import { icon } from "../icons.js";
 import { fingerprint } from "./basket.js";
 import { ask } from "./dialog.js";
 import { lineProblem } from "./lines.js";

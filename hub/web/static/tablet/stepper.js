@@ -1,4 +1,5 @@
-import { h, icon, setText } from "../dom.js";
+import { h, setText } from "../dom.js";
+import { icon } from "../icons.js";
 import { MAX_QUANTITY } from "./basket.js";
 
 /** "Add", which becomes - 2 +. The button under the finger stays the same element and keeps the focus. */

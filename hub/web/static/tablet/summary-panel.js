@@ -1,4 +1,5 @@
-import { h, icon, setText } from "../dom.js";
+import { h, setText } from "../dom.js";
+import { icon } from "../icons.js";
 
 const DELIVERY_MINUTES = 10;
 
@@ -28,7 +29,9 @@ export class SummaryPanel extends HTMLElement {
   show({ quote, problem, broken, alcohol, minutes }) {
     const { hub, i18n, placing, basket } = this.#app;
     const sending = placing.state === "sending";
-    this.#figures.replaceChildren(...(quote ? this.#figuresOf(quote) : [h("p", { class: "hint" }, i18n.text("quoting"))]));
+    const blocked = broken || (quote === null && problem !== null);
+    const waiting = blocked ? "quote.blocked" : hub.live ? "quoting" : "quote.offline";
+    this.#figures.replaceChildren(...(quote ? this.#figuresOf(quote) : [h("p", { class: "hint" }, i18n.text(waiting))]));
     this.#figures.classList.toggle("waiting", quote === null);
     this.#facts.replaceChildren(
       ...fact(i18n.text("deliver.to"), i18n.text("room", { room: hub.principal?.room_number })),
@@ -42,12 +45,13 @@ export class SummaryPanel extends HTMLElement {
     this.#showSending(sending);
     this.#button.hidden = sending;
     const attested = !alcohol || this.#ageBox.checked;
-    this.#button.disabled = !hub.live || quote === null || broken || !attested || basket.lines.length === 0;
-    setText(this.#button, this.#label(quote));
+    this.#button.disabled = !hub.live || quote === null || blocked || !attested || basket.lines.length === 0;
+    setText(this.#button, this.#label(quote, blocked));
   }
 
-  #label(quote) {
+  #label(quote, blocked) {
     const { hub, i18n } = this.#app;
+    if (blocked) return i18n.text("place.blocked");
     if (!hub.live) return i18n.text("place.offline");
     if (quote === null) return i18n.text("place.wait");
     const amount = i18n.number(quote.total_amount);
