@@ -205,3 +205,12 @@ async def test_the_end_of_the_stay_leaves_nothing_to_the_next_guest(
     basket = await tablet.page.evaluate("localStorage.getItem('hub.tablet.basket') ?? ''")
     assert "menu_item_id" not in basket
     assert "hub.tablet.language" not in kept
+    await expect(tablet.page.locator("html")).to_have_attribute("data-phase", "live")
+    await admin.execute(
+        "INSERT INTO app.stays (tenant_id, room_number) SELECT id, $1 FROM app.tenants", tablet.room
+    )
+    await tablet.page.get_by_role("button", name="もう一度試す").click()
+    await expect(tablet.dish(SOUP["ja"])).to_be_visible()
+    await expect(tablet.page.locator("cart-panel .cart-empty")).to_be_visible()
+    await tablet.page.locator(".orders-button").click()
+    await expect(tablet.page.locator(".orders-empty")).to_contain_text("まだご注文はございません")

@@ -98,13 +98,14 @@ export class Hub extends EventTarget {
   retry() {
     if (this.phase === "live") {
       if (this.#line.stale) this.#lost("silence");
-    } else if (!this.#line.up && !this.#asking) {
+      else if (this.principal.kind === "tablet" && this.principal.stay_id === null) this.rejoin();
+    } else if (!this.#asking && (this.phase === "ended" || !this.#line.up)) {
       this.#rechecked = false;
       this.#connect();
     }
   }
 
-  /** Join again with a fresh token: what this device may see may have changed. */
+  /** Join again with a fresh token: what this device may see may have changed, as when a guest moves in. */
   rejoin() {
     this.#device.forgetToken();
     this.#position = null;

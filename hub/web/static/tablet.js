@@ -76,7 +76,7 @@ class Tablet {
 
   /** A tablet in an empty room asks from time to time whether somebody has moved in. */
   #awaitNextGuest() {
-    if (this.hub.live && this.hub.principal.stay_id === null) this.hub.rejoin();
+    if (this.hub.live && this.hub.principal.stay_id === null) this.hub.retry();
   }
 
   #phaseChanged() {
@@ -152,6 +152,7 @@ class Tablet {
     const { hub, i18n } = this;
     const hotel = hub.store.hotel;
     document.documentElement.lang = i18n.language;
+    document.documentElement.dataset.phase = hub.phase;
     document.title = i18n.text("title");
     document.documentElement.dataset.theme = hotel && isNight(hub.now(), hotel.time_zone) ? "night" : "day";
     const notice = this.#noticeName;
