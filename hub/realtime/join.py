@@ -128,6 +128,8 @@ class _Join:
         for event in page.events:
             if not session.topics.isdisjoint(event.topics):
                 session.write(event_frame(event))
+                if session.full:
+                    await self._still(_taken(session, past))
         await self._still(_taken(session, past))
         if not page.events:
             # Read from a replica that is behind, perhaps.

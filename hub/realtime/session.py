@@ -131,7 +131,7 @@ class Session:
         if self.phase is Phase.LIVE:
             if seq <= self.sent:
                 return
-            if self._full():
+            if self.full:
                 epoch = self.feed.epoch
                 self.rejoin(Position(epoch, self.sent) if epoch else None)
                 return
@@ -145,12 +145,14 @@ class Session:
             else:
                 self._buffer.append((seq, frame))
 
-    def _full(self) -> bool:
+    @property
+    def full(self) -> bool:
+        """The peer has not taken as much as may wait for it."""
         return self.wire.backlog_bytes > self._limit_bytes or self.wire.backlog_frames >= self._limit_frames
 
     def heartbeat(self, server_time: str) -> None:
         """Tell the client how far it is, when it is live."""
-        if self.phase is Phase.LIVE and self.feed.epoch is not None and not self._full():
+        if self.phase is Phase.LIVE and self.feed.epoch is not None and not self.full:
             seq = max(self.sent, self.feed.seq)
             self.wire.write(Frame(PositionFrame(self.feed.epoch, seq, server_time)))
 
@@ -160,7 +162,7 @@ class Session:
 
     async def room(self) -> None:
         """Wait while the peer does not take what is written: who does not read its replies gets no more."""
-        if self._full():
+        if self.full:
             await self.wire.drained()
 
     # the end
