@@ -81,9 +81,11 @@ async def clone(servers: Servers, template: str, label: str) -> AsyncIterator[st
     name = f"t_{name}"
     async with superuser(servers, "postgres") as connection:
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        try:
-            yield name
-        finally:
+    try:
+        yield name
+    finally:
+        # Another connection: a test may have restarted the server.
+        async with superuser(servers, "postgres") as connection:
             await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -136,12 +136,7 @@ class Node:
         """Compare heads, again and again, and at once whenever something may have been lost."""
         loop = asyncio.get_running_loop()
         while True:
-            alone = not self._courier()
-            try:
-                async with asyncio.timeout(self._alone_seconds if alone else self._seconds):
-                    await self._look.wait()
-            except TimeoutError:
-                pass
+            await self._until_next_look(loop.time() + self._seconds)
             self._look.clear()
             try:
                 await self._compare()
@@ -151,6 +146,16 @@ class Node:
                 await asyncio.sleep(self._alone_seconds)
                 self._look.set()
             await self._drop_idle(loop.time())
+
+    async def _until_next_look(self, due: float) -> None:
+        # In short steps: a broker that is lost in the meantime shall not cost the whole interval.
+        while not self._look.is_set():
+            try:
+                async with asyncio.timeout(self._alone_seconds):
+                    await self._look.wait()
+            except TimeoutError:
+                if not self._courier() or asyncio.get_running_loop().time() >= due:
+                    return
 
     async def _compare(self) -> None:
         # A feed that is still opening must not take a position: its subscription is not confirmed.

@@ -1,0 +1,80 @@
+"""Without Redis, always or for a while: screens stay live, only a little later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from tests.faults.watch import order_and_see, screen, until_ready
+from tests.realtime.conftest import Live, running
+
+if TYPE_CHECKING:
+    from hub.embedded import Servers
+    from hub.settings import Settings
+    from tests.factories import Hotel
+
+
+async def test_one_process_without_redis_is_live(settings: Settings, hotel: Hotel) -> None:
+    # Slow heads: what arrives sooner came by the broker inside the process.
+    alone = msgspec.structs.replace(settings, redis_url=None, heads_seconds=30.0)
+    async with running(alone) as live:
+        address = live.host, live.port
+        async with screen(hotel.tablet(), address) as guest, screen(hotel.kitchen(), address) as kitchen:
+            for _ in range(5):
+                assert await order_and_see(guest, hotel, kitchen, guest) < 1.0
+            assert live.hub.node.filled == 0
+            assert kitchen.connections == 1
+
+
+@pytest.fixture
+async def two(settings: Settings) -> AsyncIterator[tuple[Live, Live]]:
+    """Two hubs of one database that know nothing of each other."""
+    alone = msgspec.structs.replace(settings, redis_url=None)
+    async with running(alone) as relay, running(alone, relay=False) as other:
+        yield relay, other
+
+
+async def test_two_processes_without_redis_are_live(two: tuple[Live, Live], hotel: Hotel) -> None:
+    first, second = ((live.host, live.port) for live in two)
+    async with (
+        screen(hotel.tablet(0), first) as guest,
+        screen(hotel.tablet(1), second) as neighbour,
+        screen(hotel.kitchen(), first) as near,
+        screen(hotel.kitchen(), second) as far,
+    ):
+        for _ in range(3):
+            assert await order_and_see(guest, hotel, near, far, guest) < 1.5
+            assert await order_and_see(neighbour, hotel, near, far, neighbour) < 1.5
+        assert not two[1].hub.relay or not two[1].hub.relay.standing.is_set()
+
+
+@pytest.mark.faults
+async def test_while_redis_is_away_screens_stay_live(
+    servers: Servers, settings: Settings, hotel: Hotel
+) -> None:
+    async with running(settings) as one, running(settings, relay=False) as two:
+        first, second = (one.host, one.port), (two.host, two.port)
+        async with screen(hotel.tablet(), first) as guest, screen(hotel.kitchen(), second) as kitchen:
+            await until_ready(first, 200, "ready")
+            assert await order_and_see(guest, hotel, kitchen, guest) < 1.0
+            await asyncio.to_thread(servers.redis.kill)
+            try:
+                for _ in range(3):
+                    assert await order_and_see(guest, hotel, kitchen, guest) < 1.5
+                for address in (first, second):
+                    await until_ready(address, 200, "degraded")
+                async with screen(hotel.tablet(1), second) as late:  # who joins meanwhile is live, too
+                    assert await order_and_see(late, hotel, kitchen, late) < 1.5
+            finally:
+                await asyncio.to_thread(servers.redis.start)
+            for address in (first, second):
+                await until_ready(address, 200, "ready")
+            filled = two.hub.node.filled
+            for _ in range(5):
+                assert await order_and_see(guest, hotel, kitchen, guest) < 1.0
+            assert two.hub.node.filled == filled, "events come by Redis again"
+            assert (guest.connections, kitchen.connections) == (1, 1)

@@ -1,0 +1,117 @@
+"""Several processes on one port: shared connections, a polite end, and deaths."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+
+from tests.faults.fleet import Fleet, Member
+from tests.faults.watch import said_goodbye, screen, soup
+from tests.realtime.conftest import head
+from tests.realtime.screens import DEADLINE, Screen
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from hub.settings import Settings
+    from tests.factories import Hotel
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def team(settings: Settings) -> Iterator[Member]:
+    """A supervisor with two workers."""
+    with Fleet(settings, 1, HUB_WORKERS="2") as fleet:
+        yield fleet.members[0]
+
+
+async def workers(admin: Connection) -> set[int]:
+    """The processes that have a connection of hub_api."""
+    rows = await admin.fetch(
+        "SELECT DISTINCT application_name FROM pg_stat_activity"
+        " WHERE datname = current_database() AND usename = 'hub_api'"
+    )
+    return {int(row["application_name"].rpartition(" ")[2]) for row in rows}
+
+
+async def until_workers(admin: Connection, wanted: Callable[[set[int]], bool]) -> set[int]:
+    async with asyncio.timeout(30):
+        while not wanted(found := await workers(admin)):  # noqa: ASYNC110 - it is over there
+            await asyncio.sleep(0.05)
+    return found
+
+
+def sockets_of(pid: int) -> set[str]:
+    """The sockets that a process has open."""
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # it was closed meanwhile
+            target = str(descriptor.readlink())
+            if target.startswith("socket:"):
+                found.add(target)
+    return found
+
+
+async def test_both_workers_get_connections_and_leave_politely(
+    team: Member, hotel: Hotel, admin: Connection
+) -> None:
+    pids = await until_workers(admin, lambda found: len(found) == 2)
+    before = {pid: len(sockets_of(pid)) for pid in pids}
+    guests = [Screen(hotel.kitchen(), lambda: team.address) for _ in range(40)]
+    try:
+        for guest in guests:
+            await guest.__aenter__()
+        more = {pid: len(sockets_of(pid)) - before[pid] for pid in pids}
+        assert all(more.values()), f"one worker gets nothing: {more}"
+        assert team.process is not None
+        team.process.terminate()
+        await asyncio.gather(*(guest.until(said_goodbye(guest)) for guest in guests))
+        assert {code for guest in guests for code in guest.byes} == {4001}
+        assert await asyncio.to_thread(team.process.wait, 15) == 0
+    finally:
+        for guest in guests:
+            await guest.leave()
+    await until_workers(admin, lambda found: not found)
+
+
+async def test_a_worker_that_is_killed_is_replaced(team: Member, hotel: Hotel, admin: Connection) -> None:
+    pids = await until_workers(admin, lambda found: len(found) == 2)
+    async with screen(hotel.kitchen(), team.address) as one, screen(hotel.kitchen(), team.address) as two:
+        victim = min(pids)
+        os.kill(victim, signal.SIGKILL)
+        now = await until_workers(admin, lambda found: len(found) == 2 and victim not in found)
+        assert len(now & pids) == 1
+        async with screen(hotel.tablet(), team.address) as guest:
+            order = (await guest.command("order.place", lines=soup(hotel)))["order"]
+            for kitchen in (one, two):
+                await kitchen.reach(await head(admin, hotel))
+                assert order["id"] in kitchen.orders()
+        assert await admin.fetchval("SELECT count(*) FROM app.orders WHERE id = $1", UUID(order["id"])) == 1
+
+
+async def test_a_supervisor_that_is_killed_takes_its_workers_along(
+    team: Member, hotel: Hotel, admin: Connection
+) -> None:
+    pids = await until_workers(admin, lambda found: len(found) == 2)
+    async with screen(hotel.kitchen(), team.address):
+        await asyncio.to_thread(team.kill)
+        await until_workers(admin, lambda found: not found)
+    async with asyncio.timeout(DEADLINE):
+        while any(alive(pid) for pid in pids):  # noqa: ASYNC110 - they are not our children
+            await asyncio.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; an orphan that nobody has buried is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
