@@ -64,6 +64,7 @@ test("the age of a ticket: word and minutes, from when it was placed", () => {
 test("twelve tickets at 1920x1080, eight at 1366x768", () => {
   assert.equal(shape(1920 - 24, 1080 - 76 - 24).cells, 12);
   assert.equal(shape(1366 - 24, 768 - 76 - 24).cells, 8);
+  assert.equal(shape(1366 - 24, 768 - 76 - 56 - 24).cells, 8, "also before anybody has enabled the sound");
   assert.equal(shape(1080 - 24, 1920 - 76 - 24).cells, 12);
 });
 

@@ -2,7 +2,7 @@ import { h, reconcile, setText } from "../dom.js";
 import { onGrid } from "../core/visibility.js";
 import { ageOf } from "./age.js";
 import { arrange, cut, isSorted, shape } from "./grid.js";
-import { capacity, KitchenTicket, rowHeight } from "./ticket.js";
+import { capacity, KitchenTicket, lineLimits, rowHeight } from "./ticket.js";
 
 const LEAVE_MS = 1000;
 const FRESH_MS = 5000;
@@ -67,6 +67,9 @@ export class TicketBoard extends HTMLElement {
     this.#layOut();
     this.#grid.style.setProperty("--columns", this.#shape.columns);
     this.#grid.style.setProperty("--rows", this.#shape.rows);
+    const limits = lineLimits(this.#shape);
+    this.#grid.style.setProperty("--note-lines", limits.note);
+    this.#grid.style.setProperty("--request-lines", limits.request);
     reconcile(this.#grid, this.#views, {
       key: (view, index) => view?.key ?? `free.${index}`,
       create: (view) => (view === null ? h("div", { class: "free" }) : new KitchenTicket()),
@@ -164,6 +167,7 @@ export class TicketBoard extends HTMLElement {
         fresh: this.#fresh.has(id),
         pending: actions.pending,
         guarded: actions.guarded,
+        shape: this.#shape,
       });
     });
     const here = new Set(this.#views.map((view) => view?.order.id));
@@ -173,7 +177,7 @@ export class TicketBoard extends HTMLElement {
 
   #partsOf(order, i18n) {
     const { first, later } = capacity(order, this.#shape);
-    const heights = order.items.map((item) => rowHeight(item, this.#shape.cellWidth, i18n));
+    const heights = order.items.map((item) => rowHeight(item, this.#shape, i18n));
     const parts = cut(heights, first, later);
     return parts.map(([from, to], part) => ({ key: `${order.id}.${part}`, order, part, parts: parts.length, from, to }));
   }

@@ -9,7 +9,7 @@ const GAP = 12;
 export function shape(width, height) {
   const columns = Math.max(1, Math.floor((width + GAP) / (CELL_WIDTH + GAP)));
   const most = Math.max(1, Math.floor((height + GAP) / (LEAST_HEIGHT + GAP)));
-  const rows = Math.min(most, Math.max(1, Math.round(height / USUAL_HEIGHT)));
+  const rows = Math.min(most, Math.max(2, Math.round(height / USUAL_HEIGHT)));
   return {
     columns,
     rows,

@@ -7,26 +7,40 @@ import { linesOf } from "./grid.js";
 
 const FRAME = 166;
 const REQUEST_FRAME = 38;
+const REQUEST_LINE = 24;
 const PADDING = 28;
 const ROW = { name: 25, other: 19, note: 23, gap: 11, least: 53 };
 const QUANTITY_WIDTH = 90;
-const NOTE_LINES = 4;
-const REQUEST_LINES = 3;
+const NOTE_LINES = 6;
+const REQUEST_LINES = 8;
 
-/** The estimated height of an item's row in a cell of this width. */
-export function rowHeight(item, width, i18n) {
-  const room = width - PADDING - QUANTITY_WIDTH;
+const between = (least, value, most) => Math.max(least, Math.min(most, Math.floor(value)));
+
+/** Lines of a note and of a guest's request that are shown in a cell; the rest is in the ticket's panel. */
+export function lineLimits(shape) {
+  const room = shape.cellHeight - FRAME;
+  return {
+    note: between(1, (room - 2 * ROW.name - ROW.other - ROW.gap - 6) / ROW.note, NOTE_LINES),
+    request: between(1, (room - REQUEST_FRAME - ROW.least) / REQUEST_LINE, REQUEST_LINES),
+  };
+}
+
+const requestLines = (order, shape) => linesOf(order.special_requests, 17, shape.cellWidth - PADDING - 46);
+
+/** The estimated height of an item's row in a cell. */
+export function rowHeight(item, shape, i18n) {
+  const room = shape.cellWidth - PADDING - QUANTITY_WIDTH;
   const name = Math.min(2, linesOf(i18n.of(item, "name"), 20, room)) * ROW.name;
-  const note = item.note ? Math.min(NOTE_LINES, linesOf(item.note, 17, room)) * ROW.note + 6 : 0;
+  const note = item.note ? Math.min(lineLimits(shape).note, linesOf(item.note, 17, room - 12)) * ROW.note + 6 : 0;
   return Math.max(ROW.least, name + ROW.other + note + ROW.gap);
 }
 
 /** What the first and a later cell of a ticket have room for. */
 export function capacity(order, shape) {
   const room = shape.cellHeight - FRAME;
-  const width = shape.cellWidth - PADDING - 24;
-  const lines = order.special_requests ? Math.min(REQUEST_LINES, linesOf(order.special_requests, 17, width)) : 0;
-  return { first: room - (lines > 0 ? lines * 24 + REQUEST_FRAME : 0), later: room };
+  if (!order.special_requests) return { first: room, later: room };
+  const lines = Math.min(lineLimits(shape).request, requestLines(order, shape));
+  return { first: room - lines * REQUEST_LINE - REQUEST_FRAME, later: room };
 }
 
 /** One ticket, or one part of a long one. Elements are kept while the document changes: a press is never lost. */
@@ -60,7 +74,7 @@ export class KitchenTicket extends HTMLElement {
     );
   }
 
-  /** @param view `{order, part, parts, from, to, index, selected, fresh, leaving, pending, guarded}` */
+  /** @param view `{order, part, parts, from, to, index, selected, fresh, leaving, pending, guarded, shape}` */
   show(view, { i18n, hub }) {
     const { order, part, parts } = view;
     const cancelled = order.status === "cancelled";
@@ -80,7 +94,8 @@ export class KitchenTicket extends HTMLElement {
     this.tick(view, { i18n, hub });
     this.#showFlags(view, i18n);
     this.#request.hidden = !order.special_requests || part > 0;
-    setText(this.#requestTitle, i18n.text("request"));
+    const cut = order.special_requests && requestLines(order, view.shape) > lineLimits(view.shape).request;
+    setText(this.#requestTitle, i18n.text(cut ? "request.more" : "request"));
     setText(this.#requestText, order.special_requests ?? "");
     reconcile(this.#items, order.items.slice(view.from, view.to), {
       key: (item) => String(item.line),
