@@ -90,7 +90,9 @@ class Operations:
 
 
 async def _once(scope: Scope, principal: Principal, operation: Operation, op_id: UUID, args: Struct) -> Raw:
-    request = hashlib.sha256(msgspec.json.encode([operation.name, args], order="deterministic")).digest()
+    # The stay belongs to the request: the next guest of a room must not get the last one's answers.
+    asked = [operation.name, principal.stay_id, args]
+    request = hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).digest()
     key = (scope.tenant_id, principal.id, op_id)
     try:
         # Waits while another transaction holds the same id, at most for the lock timeout.

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Raw, Struct
 
 from hub.db.scope import Scope
-from hub.errors import NotFound
+from hub.errors import NotFound, OutOfStock
 from hub.menu import store
 from hub.operations import Operation
 from hub.security.principal import Principal
@@ -33,14 +33,17 @@ async def read_menu(scope: Scope) -> Menu:
 
 
 async def sold_out(scope: Scope, _: Principal, args: SoldOut) -> MenuItemReply:
-    """86 an item, or bring it back. An item whose stock is used up stays sold out until it is restocked.
+    """86 an item, or bring it back.
 
-    Raises NotFound for an item that guests cannot see.
+    Raises NotFound for an item that guests cannot see, OutOfStock for one that is to come back and has none left.
     """
     await store.set_sold_out(scope, args.menu_item_id, args.sold_out)
     document = await store.item(scope, args.menu_item_id)
     if document is None:
         raise NotFound("there is no such item on the menu", field="menu_item_id")
+    if not args.sold_out and await store.used_up(scope, args.menu_item_id):
+        left = [{"menu_item_id": args.menu_item_id, "left": 0}]
+        raise OutOfStock("its stock is used up; it comes back when it is restocked", left=left)
     return MenuItemReply(menu_item=document)
 
 

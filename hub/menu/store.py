@@ -14,6 +14,7 @@ _queries = load("menu")
 HOTEL = _queries["hotel"]
 ITEMS = _queries["items"]
 ITEM = _queries["item"]
+USED_UP = _queries["used_up"]
 SET_SOLD_OUT = _queries["set_sold_out"]
 
 
@@ -35,6 +36,11 @@ async def item(scope: Scope, menu_item_id: UUID) -> Raw | None:
     """The document of one item, None when guests cannot see it."""
     row = await scope.fetchrow(ITEM, scope.tenant_id, menu_item_id)
     return None if row is None else Raw(row["document"].encode())
+
+
+async def used_up(scope: Scope, menu_item_id: UUID) -> bool:
+    """Whether an item is counted and none is left."""
+    return await scope.fetchval(USED_UP, scope.tenant_id, menu_item_id) is True
 
 
 async def set_sold_out(scope: Scope, menu_item_id: UUID, sold_out: bool) -> None:

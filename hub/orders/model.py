@@ -88,7 +88,12 @@ class OrderState(Struct, frozen=True):
 
     @property
     def awaits_acknowledgement(self) -> bool:
-        return self.cancel_acked_at is None and len(self.live) < len(self.items)
+        return self.cancel_acked_at is None and self.has_cancellation
+
+    @property
+    def has_cancellation(self) -> bool:
+        """Whoever cancelled: another system may change the order alone and leave its items."""
+        return self.status == "cancelled" or len(self.live) < len(self.items)
 
     @property
     def image(self) -> Image:

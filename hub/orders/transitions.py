@@ -30,6 +30,9 @@ from hub.orders.model import (
 OrderTarget: TypeAlias = Literal["cooking", "ready", "delivering", "delivered"]
 ItemTarget: TypeAlias = Literal["cooking", "ready"]
 
+# The reason for which the kitchen has nothing to put back on the shelf.
+SOLD_OUT = "sold_out"
+
 _COOKS: frozenset[ActorKind] = frozenset({"kitchen", "manager"})
 _CARRIERS: frozenset[ActorKind] = frozenset({"runner", "kitchen", "manager"})
 _MANAGER: frozenset[ActorKind] = frozenset({"manager"})
@@ -105,7 +108,8 @@ def cancel(
     lines: Sequence[int] | None = None,
     reason: str | None = None,
 ) -> Change:
-    """Cancels the order, or only the named lines; what nobody has begun goes back on the shelf.
+    """Cancels the order, or only the named lines; what nobody has begun goes back on the shelf, unless the
+    reason is that there is none left.
 
     Raises `AlreadyPreparing` for a guest who is too late, `InvalidInput` without a reason for an order that
     is begun, `NotFound` for an unknown line.
@@ -124,7 +128,7 @@ def cancel(
         raise InvalidInput("an order that is being prepared is cancelled only with a reason", field="reason")
     restock: dict[UUID, int] = {}
     for item in doomed.values():
-        if item.status == "pending":
+        if item.status == "pending" and reason != SOLD_OUT:
             restock[item.menu_item_id] = restock.get(item.menu_item_id, 0) + item.quantity
     after = replace(
         order.with_items(dict.fromkeys(doomed, "cancelled"), now),
@@ -138,7 +142,7 @@ def cancel(
 def acknowledge(order: OrderState, actor: Actor, now: datetime) -> Change:
     """A cook has seen that the order, or some of its items, were cancelled."""
     permit(actor, _COOKS, "acknowledge a cancellation")
-    if len(order.live) == len(order.items):
+    if not order.has_cancellation:
         raise illegal(f"the order is {order.status}", ["a cancelled item"], "acknowledge")
     if not order.awaits_acknowledgement:
         return Change(order, order)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from msgspec import Raw, Struct
 
@@ -244,11 +244,8 @@ class Endpoint:
             try:
                 result = await self._doors.call(command.name, session.principal, command.op_id, command.args)
                 reply = Frame(Done(command.id, result))
-            except HubError as error:
-                reply = Frame(Failed(command.id, error.to_data()))
-            except Exception:  # noqa: BLE001 - a bug in a command must not end the session, nor show itself
-                _log.exception("a command failed", extra={"command": command.name})
-                reply = Frame(Failed(command.id, Internal("the hub has a problem").to_data()))
+            except Exception as error:  # noqa: BLE001 - a bug in a command must not end the session
+                reply = Frame(Failed(command.id, _failure(error, command.name).to_data()))
             session.write(reply)
 
 
@@ -263,6 +260,15 @@ def _refuse(wire: SendWire, code: CloseCode, reason: str | None = None, retry_ms
     text = reason or code.reason
     wire.finish(Frame(Bye(code.value, text, retry_ms)), code.value, short(text))
     return None
+
+
+def _failure(error: Exception, command: str) -> HubError:
+    """What the client may know: a refusal as it is, a bug as a reference to the log."""
+    if isinstance(error, HubError) and not isinstance(error, Internal):
+        return error
+    reference = str(uuid4())
+    _log.error("a command failed", exc_info=error, extra={"command": command, "reference": reference})
+    return Internal("Something went wrong on our side.", reference=reference)
 
 
 def _told(error: InvalidInput) -> str:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hub.errors import HubError
+from hub.errors import HubError, Internal
 from hub.web.problems import problem, unexpected
 
 Run: TypeAlias = Callable[[Request], Awaitable[Struct | Raw]]
@@ -47,9 +47,9 @@ class Endpoint(Route):
         async def answer(request: Request) -> Response:
             try:
                 return reply(await run(request), spec.status)
-            except HubError as error:
-                return problem(error)
             except Exception as error:  # noqa: BLE001 - logged there, with a reference
+                if isinstance(error, HubError) and not isinstance(error, Internal):
+                    return problem(error)
                 return unexpected(error, request)
 
         super().__init__(path, answer, methods=[method], name=spec.name)

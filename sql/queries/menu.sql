@@ -19,6 +19,12 @@ SELECT document::text AS document
 FROM app.menu_documents
 WHERE tenant_id = $1 AND id = $2 AND visible;
 
+-- name: used_up (read)
+-- Whether an item is counted and none is left.
+SELECT coalesce(stock_quantity = 0, false) AS used_up
+FROM app.menu_items
+WHERE tenant_id = $1 AND id = $2;
+
 -- name: set_sold_out (write)
 -- Turns the 86 switch of an item, whatever its stock; an item that stands so already is left alone.
 UPDATE app.menu_items

@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 
 from hub.db.database import Database
-from hub.errors import Forbidden, InvalidInput, ItemUnavailable, NotFound
+from hub.errors import Forbidden, InvalidInput, ItemUnavailable, NotFound, OutOfStock
 from hub.menu.commands import read_menu
 from hub.menu.documents import MenuItem, WholeMenu
 from tests.ordering import Client
@@ -75,7 +75,9 @@ async def test_an_item_is_86ed_and_comes_back(client: Client, hotel: Hotel, admi
 async def test_the_switch_does_not_touch_the_count(client: Client, hotel: Hotel, admin: Connection) -> None:
     await client.place(hotel, {"cake": 3})
     assert [item.sold_out for item in (await read(client, hotel)).items if item.name_en == "cake"] == [True]
-    assert (await switch(client, hotel, "cake", False)).sold_out, "used up is sold out"
+    with pytest.raises(OutOfStock) as used_up:
+        await switch(client, hotel, "cake", False)
+    assert used_up.value.details["left"] == [{"menu_item_id": hotel.menu["cake"], "left": 0}]
     await admin.execute("UPDATE app.menu_items SET stock_quantity = 2 WHERE id = $1", hotel.menu["cake"])
     assert (await switch(client, hotel, "cake", True)).sold_out
     count = await admin.fetchval(

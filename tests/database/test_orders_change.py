@@ -18,6 +18,7 @@ from hub.errors import (
     InvalidInput,
     InvalidTransition,
     NotFound,
+    OperationMismatch,
     StayEnded,
     VersionMismatch,
 )
@@ -291,6 +292,51 @@ async def test_a_cancellation_stays_until_it_is_acknowledged(
         "delivering",
         ["cancelled", "ready"],
     )
+
+
+async def test_a_cancellation_by_another_system_can_be_acknowledged(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    """It changes the status of the order and leaves the items."""
+    order = await client.place(hotel, {"soup": 1})
+    await admin.execute("UPDATE app.orders SET status = 'cancelled' WHERE id = $1", order.id)
+    done = await client.cook(hotel, "order.acknowledge", order)
+    assert done.order.cancel_acked_at is not None
+
+
+async def test_what_is_cancelled_as_sold_out_does_not_go_back_on_the_shelf(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    order = await client.place(hotel, {"cake": 2, "soup": 1})
+    await client.cook(hotel, "order.cancel", order, items=[1], reason="sold_out")
+    left = await admin.fetchval("SELECT stock_quantity FROM app.menu_items WHERE id = $1", hotel.menu["cake"])
+    assert left == 1
+
+
+async def test_the_next_guest_does_not_get_the_last_ones_answers(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    """The same tablet and the same operation id, found in its memory, after a check-out and a check-in."""
+    op_id = uuid4()
+    await client.place(hotel, {"soup": 1}, op_id, special_requests="the last guest's words")
+    room = hotel.rooms[0]
+    await admin.execute("UPDATE app.stays SET ended_at = now() WHERE id = $1", room.stay_id)
+    stay_id = await admin.fetchval(
+        "INSERT INTO app.stays (tenant_id, room_number) VALUES ($1, $2) RETURNING id",
+        hotel.tenant_id,
+        room.number,
+    )
+    next_guest = msgspec.structs.replace(hotel.tablet(), stay_id=stay_id)
+    lines = [{"menu_item_id": hotel.menu["soup"], "quantity": 1}]
+    with pytest.raises(OperationMismatch):
+        await client.call(
+            next_guest,
+            "order.place",
+            Order,
+            op_id,
+            lines=lines,
+            special_requests="the last guest's words",
+        )
 
 
 async def test_the_first_screen_that_paints_a_ticket_is_remembered(
