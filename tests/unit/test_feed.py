@@ -43,7 +43,7 @@ class FakeLog:
         self.gone = False
         self.reads = 0
         self.most = 0
-        self.reading = asyncio.Event()
+        self._reading = asyncio.Event()
         self._now = 0
         for _ in range(head):
             self.write("kitchen")
@@ -62,10 +62,15 @@ class FakeLog:
         self.epoch = OTHER
         self.events = [msgspec.structs.replace(event, epoch=OTHER) for event in self.events]
 
+    async def begun(self) -> None:
+        """Until something has been read for."""
+        async with asyncio.timeout(5):
+            await self._reading.wait()
+
     async def read(self, tenant_id: UUID, after: int, limit: int) -> Page:
         assert tenant_id == TENANT
         self.reads += 1
-        self.reading.set()
+        self._reading.set()
         self._now += 1
         self.most = max(self.most, self._now)
         try:
@@ -180,7 +185,7 @@ async def test_a_hole_that_opens_while_another_is_filled_is_filled_too() -> None
     for _ in range(3):
         log.write("kitchen")
     feed.receive(log.events[2])
-    await log.reading.wait()
+    await log.begun()
     await asyncio.sleep(0)  # the page is read; it ends at 3
     log.write("kitchen")
     feed.receive(log.write("kitchen"))
@@ -283,7 +288,7 @@ async def test_an_epoch_that_changes_while_a_hole_is_read() -> None:
     session, wire = live_session(feed, "kitchen")
     log.write("kitchen")
     feed.receive(log.write("kitchen"))
-    await log.reading.wait()
+    await log.begun()
     await asyncio.sleep(0)
     log.renew()
     feed.observe(Head(TENANT, OTHER, 3), feed.seq)
