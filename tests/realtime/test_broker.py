@@ -343,6 +343,19 @@ async def test_a_cut_connection_is_announced_and_comes_back(cable: Cable, wired:
         assert (await wired.ear.hear(number))[-1] == (name, b"%d" % number)
 
 
+async def test_subscribing_returns_when_it_is_confirmed(cable: Cable, wired: Station) -> None:
+    name = channel()
+    cable.stall()
+    task = asyncio.create_task(wired.broker.subscribe(name))
+    done, _ = await asyncio.wait([task], timeout=0.2)
+    assert not done, "the server has not answered"
+    cable.flow()
+    await task
+    await wired.broker.publish([(name, b"x")])
+    await wired.ear.hear_one(name, b"x")
+    assert wired.ear.interruptions == 1
+
+
 async def test_a_silent_connection_is_noticed(cable: Cable, wired: Station) -> None:
     name = channel()
     await wired.broker.subscribe(name)
