@@ -10,7 +10,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -29,6 +29,7 @@ from hub.menu import commands as menu_commands
 from hub.menu import routes as menu_routes
 from hub.operations import Operations
 from hub.ops import health
+from hub.ops.retention import Retention
 from hub.orders import commands as order_commands
 from hub.orders import routes as order_routes
 from hub.realtime.broker import Broker, Channels, MemoryBroker
@@ -223,7 +224,22 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         app = site([*routes, WebSocketRoute("/ws", endpoint)])
 
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        parts = {"node": node.run(), "heartbeat": heartbeat.run(), "presence": presence.run()}
+        retention = Retention(
+            heads,
+            # Without a relay every process does it; they do not get in each other's way.
+            relay.standing.wait if relay is not None else _at_once,
+            clock,
+            events=timedelta(days=settings.events_days),
+            operations=timedelta(hours=settings.operations_hours),
+            every_seconds=settings.retention_seconds,
+        )
+
+        parts = {
+            "retention": retention.run(),
+            "node": node.run(),
+            "heartbeat": heartbeat.run(),
+            "presence": presence.run(),
+        }
         if broker is not None and relay is not None:
             parts |= {"broker": broker.run(node), "relay": relay.run()}
         tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
@@ -231,6 +247,10 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
             task.add_done_callback(lambda task: _part_ended(task, failed))
         stack.push_async_callback(_stop, tasks)
         yield Hub(app, node, past, relay, watch, failed, settings)
+
+
+async def _at_once() -> None:
+    return None
 
 
 def _part_ended(task: asyncio.Task[None], failed: asyncio.Future[None]) -> None:

@@ -72,6 +72,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     # Life of a device token: a stolen one is good for so long; each device asks for a new one as often.
     token_seconds: Annotated[int, Meta(ge=60, le=86_400, description="seconds, 60 to 86400")] = 900
 
+    # Events older than this are pruned; a screen that was away for longer gets a snapshot.
+    events_days: Annotated[float, Meta(gt=0, le=3650, description="days, up to 3650")] = 7.0
+    # Answers of operations are kept so long: a client that repeats one later makes a second change.
+    operations_hours: Annotated[float, Meta(ge=24, le=8760, description="hours, 24 to 8760")] = 48.0
+    # How often the process that is the relay prunes.
+    retention_seconds: Annotated[float, Meta(ge=1, le=86_400, description="seconds, 1 to 86400")] = 600.0
+
     host: Annotated[str, Meta(min_length=1, description="an address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="a TCP port, 0 picks a free one")] = 8080
     # Processes on one port. More than about one per core gains nothing.

@@ -619,6 +619,8 @@ CREATE INDEX idempotency_age ON app.idempotency (tenant_id, created_at);
 SELECT app.protect_tenant_table('app.idempotency');
 GRANT SELECT, INSERT, UPDATE ON app.idempotency TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.idempotency TO hub_admin;
+GRANT SELECT, DELETE ON app.idempotency TO hub_log;
+CREATE POLICY log ON app.idempotency TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.idempotency FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- == The log =========================================================================================================
@@ -880,6 +882,23 @@ BEGIN
 END
 $$;
 
+-- Deletes at most `batch` of a tenant's answers of operations given before `before`; returns how many went.
+CREATE FUNCTION app.prune_operations(tenant uuid, before timestamptz, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone integer;
+BEGIN
+    DELETE FROM app.idempotency AS i
+    WHERE i.tenant_id = tenant AND i.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.idempotency AS old
+        WHERE old.tenant_id = tenant AND old.created_at < before
+        ORDER BY old.created_at LIMIT batch
+    ));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END
+$$;
+
 -- Deletes at most `batch` of a tenant's events older than `before`, and raises the floor with them.
 -- Returns how many went.
 CREATE FUNCTION app.prune_events(tenant uuid, before timestamptz, batch integer) RETURNS integer
@@ -904,6 +923,7 @@ $$;
 -- What must work for a writer who has set no tenant belongs to hub_log. It needs CREATE for that moment alone.
 GRANT CREATE ON SCHEMA app TO hub_log;
 ALTER FUNCTION app.raise_order_version() OWNER TO hub_log;
+ALTER FUNCTION app.prune_operations(uuid, timestamptz, integer) OWNER TO hub_log;
 ALTER FUNCTION app.create_head() OWNER TO hub_log;
 ALTER FUNCTION app.take_head(uuid) OWNER TO hub_log;
 ALTER FUNCTION app.ring_bell() OWNER TO hub_log;
@@ -915,4 +935,5 @@ ALTER FUNCTION app.check_log_origin(bigint, integer) OWNER TO hub_log;
 ALTER FUNCTION app.prune_events(uuid, timestamptz, integer) OWNER TO hub_log;
 REVOKE CREATE ON SCHEMA app FROM hub_log;
 GRANT EXECUTE ON FUNCTION app.check_log_origin(bigint, integer) TO hub_relay;
+GRANT EXECUTE ON FUNCTION app.prune_operations(uuid, timestamptz, integer) TO hub_relay;
 GRANT EXECUTE ON FUNCTION app.prune_events(uuid, timestamptz, integer) TO hub_relay;

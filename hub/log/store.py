@@ -32,7 +32,6 @@ EVENTS_OF_MANY: Final = _queries["events_of_many"]
 ARM_BELL: Final = _queries["arm_bell"]
 BECOME_RELAY: Final = _queries["become_relay"]
 CHECK_ORIGIN: Final = _queries["check_origin"]
-PRUNE: Final = _queries["prune"]
 
 
 def _event(row: asyncpg.Record, tenant_id: UUID) -> Event:

@@ -35,7 +35,8 @@ async def read_menu(scope: Scope) -> Menu:
 async def sold_out(scope: Scope, _: Principal, args: SoldOut) -> MenuItemReply:
     """86 an item, or bring it back.
 
-    Raises NotFound for an item that guests cannot see, OutOfStock for one that is to come back and has none left.
+    Raises NotFound for an item that guests cannot see, OutOfStock for one that shall come back and has none
+    left.
     """
     await store.set_sold_out(scope, args.menu_item_id, args.sold_out)
     document = await store.item(scope, args.menu_item_id)

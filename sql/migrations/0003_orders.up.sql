@@ -133,6 +133,8 @@ CREATE INDEX idempotency_age ON app.idempotency (tenant_id, created_at);
 SELECT app.protect_tenant_table('app.idempotency');
 GRANT SELECT, INSERT, UPDATE ON app.idempotency TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.idempotency TO hub_admin;
+GRANT SELECT, DELETE ON app.idempotency TO hub_log;
+CREATE POLICY log ON app.idempotency TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.idempotency FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- Keeps what no writer may forget: the version rises with every change, and a status that ends an order
@@ -241,7 +243,26 @@ SELECT
 FROM app.orders AS o;
 GRANT SELECT ON app.order_documents TO hub_api, hub_admin, hub_log;
 
+-- Deletes at most `batch` of a tenant's answers of operations given before `before`; returns how many went.
+CREATE FUNCTION app.prune_operations(tenant uuid, before timestamptz, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone integer;
+BEGIN
+    DELETE FROM app.idempotency AS i
+    WHERE i.tenant_id = tenant AND i.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.idempotency AS old
+        WHERE old.tenant_id = tenant AND old.created_at < before
+        ORDER BY old.created_at LIMIT batch
+    ));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END
+$$;
+
 -- hub_log needs CREATE for the moment in which it is handed the function.
 GRANT CREATE ON SCHEMA app TO hub_log;
 ALTER FUNCTION app.raise_order_version() OWNER TO hub_log;
+ALTER FUNCTION app.prune_operations(uuid, timestamptz, integer) OWNER TO hub_log;
 REVOKE CREATE ON SCHEMA app FROM hub_log;
+GRANT EXECUTE ON FUNCTION app.prune_operations(uuid, timestamptz, integer) TO hub_relay;

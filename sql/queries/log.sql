@@ -116,7 +116,3 @@ SELECT app.check_log_origin(
     (SELECT system_identifier FROM pg_control_system()),
     ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer
 );
-
--- name: prune (write)
--- Deletes old events of a tenant in a batch and raises its floor; the number deleted.
-SELECT app.prune_events($1, $2, $3);

@@ -246,6 +246,7 @@ async def test_who_may_call_which_function(admin: Connection) -> None:
         ("claim_code", "hub_auth"),
         ("check_log_origin", "hub_relay"),
         ("prune_events", "hub_relay"),
+        ("prune_operations", "hub_relay"),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -79,10 +80,12 @@ async def test_a_position_that_proves_nothing_gets_a_snapshot(
 
 
 async def test_a_stale_snapshot_loses_nothing(settings: Settings, admin: Connection) -> None:
-    """The state is read, and held back while three orders commit and arrive live: it is older than the node."""
+    """The state is read, and held back while three orders commit and arrive live."""
     hotel = await make_hotel(admin)
-    async with running(settings, relay=False) as live:
-        async with screens(live, hotel.tablet(0), hotel.kitchen()) as (tablet, other):
+    async with AsyncExitStack() as stack:
+        live = await stack.enter_async_context(running(settings, relay=False))
+        principals = (hotel.tablet(0), hotel.kitchen())
+        async with screens(live, *principals) as (tablet, other):
             gate, read = asyncio.Event(), asyncio.Event()
             stale = hold_states(live, gate, read)
             late = live.screen(hotel.kitchen())

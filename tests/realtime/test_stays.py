@@ -1,4 +1,4 @@
-"""The next guest of a room sees nothing of the last one's orders: live, by replay, by snapshot, or by HTTP."""
+"""The next guest of a room sees nothing of the last one's orders: live, by replay, by snapshot, by HTTP."""
 
 from __future__ import annotations
 
