@@ -142,7 +142,7 @@ async def test_a_query_finds_nothing_of_theirs(intruder: Connection, two: Two, q
 
 
 @given(query=st.sampled_from(QUERIES), as_them=st.booleans(), data=st.data())
-@limits(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@limits(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_query_finds_anything_of_theirs(
     intruder: Connection, two: Two, query: Query, as_them: bool, data: st.DataObject
 ) -> None:

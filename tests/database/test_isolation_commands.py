@@ -65,7 +65,7 @@ async def outcome_of(client: Client, principal: Principal, name: str, args: obje
 
 
 @given(operation=st.sampled_from(OPERATIONS), data=st.data())
-@limits(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@limits(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_command_finds_anything_of_theirs(
     client: Client, admin: Connection, two: Two, operation: Operation, data: st.DataObject
 ) -> None:

@@ -269,11 +269,14 @@ async def test_a_code_is_found_by_its_hash(settings: Settings, names: dict[str, 
         assert await read_whole(auth) == []
 
 
-async def test_pruning_reads_what_it_deletes(settings: Settings, names: dict[str, object]) -> None:
+@pytest.mark.parametrize("query", ["prune_events", "prune_operations"])
+async def test_pruning_reads_what_it_deletes(
+    settings: Settings, names: dict[str, object], query: str
+) -> None:
     async with writer(settings, Role.RELAY.value) as relay:
         transaction = relay.transaction()
         await transaction.start()
-        gone = await relay.fetchval(load("log")["prune"].text, names["tenant"], datetime.now(UTC), 100)
-        assert gone == 100
+        text = load("retention")[query].text
+        assert await relay.fetchval(text, names["tenant"], datetime.now(UTC), 100) == 100
         assert await read_whole(relay) == []
         await transaction.rollback()

@@ -33,7 +33,6 @@ RUN_BY: Final = {
     "log.arm_bell": Role.RELAY,
     "log.become_relay": Role.RELAY,
     "log.check_origin": Role.RELAY,
-    "log.prune": Role.RELAY,
 }
 
 
@@ -79,7 +78,14 @@ async def test_it_is_allowed_and_fits_the_schema(
 
 
 @pytest.mark.parametrize(
-    "name", ["devices.claim_code", "log.prune", "log.check_origin", "log.arm_bell", "demo.insert_tenant"]
+    "name",
+    [
+        "devices.claim_code",
+        "retention.prune_events",
+        "log.check_origin",
+        "log.arm_bell",
+        "demo.insert_tenant",
+    ],
 )
 async def test_the_hub_itself_may_not_run_what_others_run(
     connections: dict[Role, Connection], name: str
