@@ -307,13 +307,16 @@ async def test_a_peer_that_asks_and_does_not_read_gets_no_more(crowd: Crowd, hot
     welcome = await crowd.lazy.hello(hotel.tablet())
     session = crowd.session(UUID(welcome["session"]))
     assert session is not None
-    lines = [{"menu_item_id": str(hotel.menu["soup"]), "quantity": 1}] * 50
-    most = 0
-    sent = 0
-    async with asyncio.timeout(DEADLINE):
-        while session.phase is not Phase.CLOSED:
+    args = {"lines": [{"menu_item_id": str(hotel.menu["soup"]), "quantity": 1}] * 50}
+    most = sent = 0
+    async with asyncio.timeout(DEADLINE), peer(crowd.live) as neighbour:
+        await neighbour.hello(hotel.tablet(1))
+        while session.phase is not Phase.CLOSED and sent < 1000:
             sent += 1
-            frame = {"type": "command", "id": sent, "name": "order.quote", "args": {"lines": lines}}
-            await crowd.lazy.send(frame)
+            await crowd.lazy.send({"type": "command", "id": sent, "name": "order.quote", "args": args})
+            for _ in range(2):  # the pace at which such a command is worked on, and slower
+                assert (await neighbour.ask("order.quote", args, op_id=None))["ok"]
             most = max(most, session.wire.backlog_bytes)
     assert most < SMALL["outbound_bytes"] + 32_768
+    assert session.wire.backlog_frames <= SMALL["outbound_frames"] + 2
+    assert session.phase is Phase.CLOSED
