@@ -84,7 +84,7 @@ class Screens:
         return kitchen
 
     def check_errors(self) -> None:
-        assert not self.errors
+        assert not self.errors, self.errors
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):

@@ -7,6 +7,7 @@ import { Line } from "./core/line.js";
 import { Store } from "./core/store.js";
 
 const RECHECK_MS = 30_000;
+const CHECK_MS = 5_000;
 
 /**
  * One screen's line to the hub: pairing, token, socket, position, documents, commands, clock.
@@ -55,7 +56,12 @@ export class Hub extends EventTarget {
     this.#clock = clock;
     this.#device = new Device({ kind, storage, fetch });
     this.#backoff = new Backoff({ random });
-    this.#commands = new CommandQueue({ send: (frame) => this.#line.send(frame), random });
+    this.#commands = new CommandQueue({
+      send: (frame) => this.#line.send(frame),
+      heard: () => this.#line.heard,
+      dead: () => this.#lost("silence"),
+      random,
+    });
   }
 
   get live() {
@@ -81,15 +87,10 @@ export class Hub extends EventTarget {
   async command(name, args, options) {
     const result = await this.#commands.run(name, args, options);
     if (result.order) this.store.apply("order", result.order);
-    if (result.menu_item) this.store.apply("menu_item", result.menu_item);
     return result;
   }
 
-  /** True while this command has never left the device. */
-  unsent(opId) {
-    return this.#commands.unsent(opId);
-  }
-
+  /** Take back a command that has never left this device; false when it may already have been carried out. */
   withdraw(opId) {
     return this.#commands.withdraw(opId);
   }
@@ -97,12 +98,18 @@ export class Hub extends EventTarget {
   /** Try now instead of after the back-off: somebody asked, or the device woke up. */
   retry() {
     if (this.phase === "live") {
-      if (this.#line.stale) this.#lost("silence");
-      else if (this.principal.kind === "tablet" && this.principal.stay_id === null) this.rejoin();
+      if (this.check() && this.principal.kind === "tablet" && this.principal.stay_id === null) this.rejoin();
     } else if (!this.#asking && (this.phase === "ended" || !this.#line.up)) {
       this.#rechecked = false;
       this.#connect();
     }
+  }
+
+  /** False when nothing has come for so long that the line must be dead: the device may have slept. */
+  check() {
+    const dead = this.live && this.#line.stale;
+    if (dead) this.#lost("silence");
+    return !dead;
   }
 
   /** Join again with a fresh token: what this device may see may have changed, as when a guest moves in. */
@@ -183,8 +190,9 @@ export class Hub extends EventTarget {
       case "welcome":
         return this.#welcomed(frame);
       case "snapshot":
+        this.store.replace(frame.state);
         this.#position = { epoch: frame.epoch, seq: frame.seq };
-        return this.store.replace(frame.state);
+        return undefined;
       case "event":
         return this.#event(frame);
       case "position":
@@ -332,6 +340,7 @@ export function openHub(kind) {
   addEventListener("online", () => hub.retry());
   addEventListener("offline", () => hub.doubt());
   document.addEventListener("visibilitychange", () => document.hidden || hub.retry());
+  setInterval(() => hub.check(), CHECK_MS);
   addEventListener("hashchange", () => location.hash.startsWith("#claim=") && location.reload());
   const code = new URLSearchParams(location.hash.slice(1)).get("claim");
   if (code !== null) history.replaceState(null, "", location.pathname + location.search);

@@ -4,7 +4,6 @@ export const LANGUAGES = ["ja", "en"];
 
 export const COMMON = {
   ja: {
-    "language.other": "English",
     "language.switch": "英語に切り替える",
     "allergen.shrimp": "えび",
     "allergen.crab": "かに",
@@ -36,7 +35,6 @@ export const COMMON = {
     "allergen.gelatin": "ゼラチン",
   },
   en: {
-    "language.other": "日本語",
     "language.switch": "Switch to Japanese",
     "allergen.shrimp": "Shrimp",
     "allergen.crab": "Crab",
@@ -112,7 +110,10 @@ export class Translator extends EventTarget {
   text(key, values = {}) {
     const text = this.#catalogues[this.#language][key];
     if (text === undefined) throw new Error(`no text for ${key} in ${this.#language}`);
-    return text.replaceAll(/\{(\w+)\}/g, (_, name) => values[name]);
+    return text.replaceAll(/\{(\w+)\}/g, (_, name) => {
+      if (values[name] === undefined || values[name] === null) throw new Error(`no ${name} for ${key}`);
+      return values[name];
+    });
   }
 
   /** `name_ja` or `name_en` of a document. */

@@ -11,6 +11,7 @@ import "./tablet/notice-view.js";
 import { ordersOfRoom } from "./tablet/orders-view.js";
 import { Placing } from "./tablet/placing.js";
 import "./tablet/review-view.js";
+import { call } from "./tablet/phone.js";
 import { currentStep } from "./tablet/steps.js";
 import { TABLET } from "./tablet/strings.js";
 
@@ -48,6 +49,7 @@ class Tablet {
     this.basket.addEventListener("change", () => this.#basketChanged());
     this.placing.addEventListener("change", () => this.render());
     this.placing.addEventListener("placed", ({ detail }) => this.#placed(detail));
+    this.placing.addEventListener("asked", () => this.go("review"));
     this.i18n.addEventListener("change", () => this.#languageChanged());
     setInterval(() => this.#tick(), TICK_MS);
     setInterval(() => this.#awaitNextGuest(), NEXT_GUEST_MS);
@@ -66,6 +68,12 @@ class Tablet {
     if (page === "review") this.#review.opened();
     this.#render();
     find("#main").scrollTop = 0;
+    this.#heading?.focus({ preventScroll: true });
+  }
+
+  /** The title of the page that is shown: who cannot see must not be left on a button that has gone. */
+  get #heading() {
+    return [...document.querySelectorAll("#main h1")].find((title) => title.checkVisibility());
   }
 
   #tick() {
@@ -82,6 +90,8 @@ class Tablet {
   #phaseChanged() {
     const { hub } = this;
     if (hub.live) {
+      const { stay } = this.basket;
+      if (stay !== null && stay !== hub.principal.stay_id) this.#wipe(); // the last guest left while this tablet was off
       this.basket.belongsTo(hub.principal.stay_id);
       this.placing.resume();
       if (this.#page === "review") this.#review.requote();
@@ -128,6 +138,7 @@ class Tablet {
 
   /** The stay is over: nothing of it may be seen or sent by the next guest. */
   #wipe() {
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
     this.basket.wipe();
     this.i18n.language = "ja";
     localStorage.removeItem(LANGUAGE_KEY);
@@ -180,10 +191,9 @@ class Tablet {
     if (banner.dataset.state === state) return;
     banner.dataset.state = state;
     if (!offline) return banner.replaceChildren();
-    const phone = hub.store.hotel.phone;
     return banner.replaceChildren(
       icon("offline"),
-      h("p", {}, h("strong", {}, i18n.text("offline")), " ", phone ? i18n.text("offline.call", { phone }) : ""),
+      h("p", {}, h("strong", {}, i18n.text("offline")), " ", i18n.text("offline.call", { call: call(this) })),
       h("button", { type: "button", onclick: () => hub.retry() }, i18n.text("offline.retry")),
     );
   }

@@ -176,7 +176,7 @@ test("a token that ended is renewed before the next hello; one that ends soon is
 
 test("in-band refresh keeps the socket", async (t) => {
   timers(t);
-  const { hub, asked } = await liveHub({ seconds: 121 });
+  const { hub, asked } = await liveHub({ seconds: 2 });
   for (let n = 0; n < 2; n++) {
     t.mock.timers.tick(1000);
     await settle();
@@ -304,4 +304,63 @@ test("frames of a newer hub are ignored", async (t) => {
   Socket.last.receive({ type: "poem", lines: [] });
   event(Socket.last, 6, { id: "x" }, "poem");
   assert.equal(hub.phase, "live");
+});
+
+test("only the hub's own final word is a refusal: any other answer leaves everything as it is", async (t) => {
+  timers(t);
+  let answer;
+  const { hub } = await liveHub({ answer: (path) => (path.endsWith("/token") ? answer : undefined) });
+  const html = new SyntaxError("Unexpected token '<'");
+  const strangers = [[404, html], [403, html], [200, html], [404, {}], [403, { code: "x" }], [400, { code: 7, temporary: false }]];
+  for (const stranger of strangers) {
+    answer = stranger;
+    Socket.last.closed(4005);
+    t.mock.timers.tick(30_000);
+    await settle();
+    assert.equal(hub.phase, "connecting", JSON.stringify(stranger));
+    assert.equal(hub.store.all("order").length, 1);
+  }
+  const over = assert.rejects(hub.command("order.advance", { order_id: "o1", to: "cooking" }), { code: "session_ended" });
+  assert.equal(hub.pending, 1, "a bump waits");
+  answer = [401, { code: "unauthorized", temporary: false }];
+  t.mock.timers.tick(30_000);
+  await settle();
+  assert.deepEqual([hub.phase, hub.reason], ["unpaired", "unauthorized"]);
+  await over;
+});
+
+test("a dead line is let go when a command has no answer, and the command goes over the next one", async (t) => {
+  timers(t);
+  const { hub } = await liveHub();
+  welcome(Socket.last, { pingMs: 20_000 });
+  hub.command("order.place", {}, { opId: "mine" });
+  t.mock.timers.tick(15_000);
+  assert.deepEqual([hub.phase, hub.reason], ["connecting", "silence"]);
+  Socket.last.closed();
+  t.mock.timers.tick(1000);
+  await settle();
+  welcome(Socket.last);
+  position(Socket.last, 5);
+  assert.deepEqual(Socket.all.map((socket) => socket.commands("order.place").map((frame) => frame.op_id)), [["mine"], ["mine"]]);
+});
+
+test("the answer about a dish does not overwrite what an event has said", async (t) => {
+  timers(t);
+  const { hub } = await liveHub();
+  event(Socket.last, 6, { id: "soup", sold_out: false }, "menu_item");
+  const done = hub.command("menu.sold_out", { menu_item_id: "soup", sold_out: true });
+  const [frame] = Socket.last.commands("menu.sold_out");
+  Socket.last.receive({ type: "reply", id: frame.id, ok: true, result: { menu_item: { id: "soup", sold_out: true } } });
+  await done;
+  assert.equal(hub.store.get("menu_item", "soup").sold_out, false);
+});
+
+test("a device whose monotonic clock slept with it finds out by the wall clock", async (t) => {
+  timers(t);
+  const { hub } = await liveHub();
+  assert.equal(hub.check(), true);
+  const now = Date.now();
+  t.mock.method(Date, "now", () => now + 60_000);
+  assert.equal(hub.check(), false);
+  assert.equal(hub.phase, "connecting");
 });

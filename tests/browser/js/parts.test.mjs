@@ -5,10 +5,10 @@ import { Backoff } from "../../../hub/web/static/core/backoff.js";
 import { ServerClock } from "../../../hub/web/static/core/clock.js";
 import { closePolicy } from "../../../hub/web/static/core/closecodes.js";
 import { CommandQueue, newOpId } from "../../../hub/web/static/core/commands.js";
-import { tokenLifeMs } from "../../../hub/web/static/core/device.js";
+import { Device, tokenLifeMs } from "../../../hub/web/static/core/device.js";
 import { Store } from "../../../hub/web/static/core/store.js";
 import { awaitsAcknowledgement, inRoom, isRecallable, onGrid, onKitchenScreen } from "../../../hub/web/static/core/visibility.js";
-import { order, settle, token } from "./support.mjs";
+import { Storage, order, settle, token } from "./support.mjs";
 
 test("the first wait lies in the hub's window, later ones double up to half a minute", () => {
   const backoff = new Backoff({ random: () => 1, windowMs: 8000 });
@@ -73,6 +73,18 @@ test("an older version never replaces a newer one; unknown kinds are ignored; re
   assert.deepEqual(store.all("order"), []);
 });
 
+test("a listener that throws silences nobody else", () => {
+  const reported = [];
+  const store = new Store({ report: (error) => reported.push(error.message) });
+  const told = [];
+  store.subscribe(() => {
+    throw new Error("broken");
+  });
+  store.subscribe((changes) => told.push(changes.length));
+  store.apply("order", order());
+  assert.deepEqual([reported, told], [["broken"], [1]]);
+});
+
 test("what nobody shows any more is dropped", () => {
   const store = new Store();
   store.apply("order", order());
@@ -87,6 +99,8 @@ test("the kitchen sees work, unacknowledged cancellations, and what can be recal
   assert.ok(onGrid(order({ placed_at: "2020-01-01T00:00:00Z" })), "no open ticket is hidden by its age");
   const cancelled = order({ status: "cancelled", items: [item] });
   assert.ok(onGrid(cancelled) && awaitsAcknowledgement(cancelled));
+  const byStatusAlone = order({ status: "cancelled", items: [{ line: 1, status: "pending" }] });
+  assert.ok(onGrid(byStatusAlone) && awaitsAcknowledgement(byStatusAlone), "another system may cancel so");
   const acknowledged = { ...cancelled, cancel_acked_at: "2026-11-21T12:00:00Z" };
   assert.ok(!onGrid(acknowledged) && !awaitsAcknowledgement(acknowledged));
   const partly = order({ status: "cooking", items: [item, { line: 2, status: "cooking" }] });
@@ -109,6 +123,15 @@ test("a token's life is read from the token, not from this device's clock", () =
   assert.equal(tokenLifeMs("nonsense"), 600_000);
 });
 
+test("a short token is renewed after half of its life, a long one two minutes before it ends", async () => {
+  for (const [seconds, wanted] of [[900, 780_000], [60, 30_000]]) {
+    const fetch = async () => ({ ok: true, json: async () => ({ credential: "c", token: token(seconds) }) });
+    const device = new Device({ kind: "kitchen", storage: new Storage(), fetch, monotonic: () => 0 });
+    await device.claim("CODE");
+    assert.equal(device.renewInMs, wanted);
+  }
+});
+
 test("operation ids are version 4 UUIDs", () => {
   const ids = new Set(Array.from({ length: 100 }, newOpId));
   assert.equal(ids.size, 100);
@@ -117,7 +140,14 @@ test("operation ids are version 4 UUIDs", () => {
 
 const queue = () => {
   const sent = [];
-  return { sent, commands: new CommandQueue({ send: (frame) => sent.push(frame), random: () => 0.5 }) };
+  const line = { heard: 0, deaths: 0 };
+  const commands = new CommandQueue({
+    send: (frame) => sent.push(frame),
+    heard: () => line.heard,
+    dead: () => (line.deaths += 1),
+    random: () => 0.5,
+  });
+  return { sent, line, commands };
 };
 
 test("an unanswered command is sent again after a reconnect, under the same op_id", async (t) => {
@@ -153,11 +183,21 @@ test("a temporary error is tried again later, a final one rejects", async (t) =>
 
 test("no answer for 15 s on a live line: asked again", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
-  const { sent, commands } = queue();
+  const { sent, line, commands } = queue();
+  commands.opened();
+  commands.run("order.place", {});
+  line.heard += 1;
+  t.mock.timers.tick(15_000);
+  assert.deepEqual([sent.length, line.deaths], [2, 0]);
+});
+
+test("no answer and no other frame for 15 s: the line is dead, nothing more is sent into it", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { sent, line, commands } = queue();
   commands.opened();
   commands.run("order.place", {});
   t.mock.timers.tick(15_000);
-  assert.equal(sent.length, 2);
+  assert.deepEqual([sent.length, line.deaths], [1, 1]);
 });
 
 test("only what was never sent can be withdrawn", async (t) => {

@@ -66,7 +66,11 @@ export function makeHub({ answer, storage = new Storage(), seconds = 900 } = {})
     const custom = answer?.(path, JSON.parse(body));
     if (custom instanceof Error) throw custom;
     const [status, document] = custom ?? [200, { credential: "t.d.s", token: token(seconds), expires_at: SERVER_TIME }];
-    return { ok: status < 300, status, json: async () => document };
+    const json = async () => {
+      if (document instanceof Error) throw document;
+      return document;
+    };
+    return { ok: status < 300, status, json };
   };
   const monotonic = { now: 0 };
   const clock = new ServerClock({ monotonic: () => monotonic.now, wall: () => 0 });

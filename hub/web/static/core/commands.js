@@ -33,11 +33,19 @@ export class CommandQueue {
   #nextId = 1;
   #open = false;
   #send;
+  #heard;
+  #dead;
   #random;
 
-  /** @param {(frame: object) => void} send writes one frame to the live socket */
-  constructor({ send, random = Math.random }) {
+  /**
+   * @param {(frame: object) => void} send writes one frame to the live socket
+   * @param {() => number} heard counts the frames that have come
+   * @param {() => void} dead is called when a command has no answer and nothing else has come either
+   */
+  constructor({ send, heard, dead, random = Math.random }) {
     this.#send = send;
+    this.#heard = heard;
+    this.#dead = dead;
     this.#random = random;
   }
 
@@ -57,15 +65,10 @@ export class CommandQueue {
     });
   }
 
-  /** True while this command has never left the device. */
-  unsent(opId) {
-    return this.#unsentEntry(opId) !== undefined;
-  }
-
   /** Take back a command that has never left this device; false when it may already have been carried out. */
   withdraw(opId) {
-    const entry = this.#unsentEntry(opId);
-    if (entry === undefined) return false;
+    const entry = [...this.#entries.values()].find((each) => each.frame.op_id === opId);
+    if (entry === undefined || entry.sent) return false;
     this.#entries.delete(entry.frame.id);
     entry.reject(new CommandError({ code: "withdrawn", message: "taken back before it was sent" }));
     return true;
@@ -103,15 +106,12 @@ export class CommandQueue {
     this.#entries.clear();
   }
 
-  #unsentEntry(opId) {
-    return [...this.#entries.values()].find((entry) => entry.frame.op_id === opId && !entry.sent);
-  }
-
   #transmit(entry) {
     clearTimeout(entry.timer);
     if (!this.#open) return;
     entry.sent = true;
-    entry.timer = setTimeout(() => this.#transmit(entry), ANSWER_MS);
+    const heard = this.#heard();
+    entry.timer = setTimeout(() => (heard === this.#heard() ? this.#dead() : this.#transmit(entry)), ANSWER_MS);
     this.#send(entry.frame);
   }
 }

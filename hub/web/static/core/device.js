@@ -1,4 +1,4 @@
-const RENEW_BEFORE_MS = 120_000;
+const RENEW_BEFORE_MS = 120_000; // or half its life, when that is shorter
 const FALLBACK_LIFE_MS = 600_000;
 const REQUEST_MS = 10_000;
 
@@ -57,7 +57,7 @@ export class Device {
     this.#keep(answer.token);
   }
 
-  /** The token, renewed two minutes before it ends. */
+  /** The token, renewed in time before it ends. */
   async token() {
     if (this.#token !== null && this.renewInMs > 0) return this.#token;
     const credential = this.#storage.getItem(this.#key);
@@ -73,9 +73,14 @@ export class Device {
 
   #keep(token) {
     this.#token = token;
-    this.#renewAt = this.#monotonic() + Math.max(tokenLifeMs(token) - RENEW_BEFORE_MS, 1000);
+    const life = tokenLifeMs(token);
+    this.#renewAt = this.#monotonic() + Math.max(life - Math.min(RENEW_BEFORE_MS, life / 2), 1000);
   }
 
+  /**
+   * Only a problem document that calls itself final is a refusal. Whatever else answers is not the hub but something
+   * before it, and says nothing about this device.
+   */
   async #post(path, body) {
     const response = await this.#fetch(path, {
       method: "POST",
@@ -84,10 +89,9 @@ export class Device {
       cache: "no-store",
       signal: AbortSignal.timeout(REQUEST_MS),
     });
-    if (response.ok) return response.json();
-    const problem = await response.json().catch(() => ({}));
-    const temporary = problem.temporary ?? (response.status >= 500 || response.status === 429);
-    if (temporary) throw new Error(`the hub answered ${response.status}`);
-    throw new Refused(problem.code ?? String(response.status));
+    const answer = await response.json().catch(() => null);
+    if (response.ok && typeof answer?.token === "string") return answer;
+    if (!response.ok && typeof answer?.code === "string" && answer.temporary === false) throw new Refused(answer.code);
+    throw new Error(`no answer of a hub, but ${response.status}`);
   }
 }

@@ -17,6 +17,10 @@ export class Line {
   #timer = null;
   #silenceMs = WELCOME_MS;
   #heardAt = 0;
+  #heardAtWall = 0;
+
+  /** Frames heard in all. */
+  heard = 0;
 
   constructor({ url, WebSocket, handlers }) {
     this.#url = url;
@@ -29,9 +33,13 @@ export class Line {
     return this.#socket !== null;
   }
 
-  /** Nothing has come for too long, whatever the timers say: those of a sleeping device stand still. */
+  /**
+   * Nothing has come for too long, whatever the timers say: those of a sleeping device stand still, and on some
+   * systems the monotonic clock with them.
+   */
   get stale() {
-    return performance.now() - this.#heardAt > this.#silenceMs;
+    const quiet = Math.max(performance.now() - this.#heardAt, Date.now() - this.#heardAtWall);
+    return quiet > this.#silenceMs;
   }
 
   /** Resolves when the last socket is closed, or after 2.5 s when the network is dead. */
@@ -46,6 +54,7 @@ export class Line {
     this.expect(WELCOME_MS);
     socket.onopen = heard(() => this.#handlers.opened());
     socket.onmessage = heard(({ data }) => {
+      this.heard += 1;
       this.expect(this.#silenceMs);
       this.#handlers.said(data);
     });
@@ -60,6 +69,7 @@ export class Line {
   expect(ms) {
     this.#silenceMs = ms;
     this.#heardAt = performance.now();
+    this.#heardAtWall = Date.now();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#handlers.silent(), ms);
   }

@@ -10,6 +10,12 @@ const REMOVED = ".removed";
 export class Store {
   #kinds = new Map(KINDS.map((kind) => [kind, new Map()]));
   #listeners = new Set();
+  #report;
+
+  /** @param report takes the error of a listener: the documents are here all the same */
+  constructor({ report = (error) => reportError(error) } = {}) {
+    this.#report = report;
+  }
 
   subscribe(listener) {
     this.#listeners.add(listener);
@@ -79,6 +85,12 @@ export class Store {
   }
 
   #tell(changes, reset) {
-    for (const listener of this.#listeners) listener(changes, reset);
+    for (const listener of this.#listeners) {
+      try {
+        listener(changes, reset);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
   }
 }

@@ -10,7 +10,8 @@ const within = (time, now, minutes) => time !== null && now - Date.parse(time) <
 
 /** Something of the order was cancelled, and no cook has acknowledged it yet. */
 export const awaitsAcknowledgement = (order) =>
-  order.cancel_acked_at === null && order.items.some((item) => item.status === "cancelled");
+  order.cancel_acked_at === null &&
+  (order.status === "cancelled" || order.items.some((item) => item.status === "cancelled"));
 
 /** On the grid: work to do, or a cancellation nobody has acknowledged. Never hidden by age. */
 export const onGrid = (order) =>

@@ -9,8 +9,9 @@ const EMPTY = { stay: null, lines: [], requests: "", attempt: null, last: null }
 /**
  * What the guest has chosen, and the order that is being sent: kept in this browser, for one stay.
  *
- * A line is `{menu_item_id, quantity, note}`, one per menu item. The attempt is `{op_id, args}` of an order that was
- * handed to the line and has no final answer yet: it outlives a reload, so that it is sent again under its own op_id.
+ * A line is `{menu_item_id, quantity, note}`, one per menu item. The attempt is `{op_id, args, at, sent}` of an order
+ * that has no final answer yet: it outlives a reload and the end of a session, so that it is sent again under its own
+ * op_id. `at` is the hub's time (ms) of the tap, `sent` false while it has certainly never left this tablet.
  */
 export class Basket extends EventTarget {
   #storage;
@@ -28,6 +29,11 @@ export class Basket extends EventTarget {
 
   get lines() {
     return this.#state.lines;
+  }
+
+  /** The stay whose basket this is, null when it is nobody's. */
+  get stay() {
+    return this.#state.stay;
   }
 
   get requests() {
@@ -77,8 +83,13 @@ export class Basket extends EventTarget {
   }
 
   /** Keep the attempt before it is sent. */
-  begin(opId, args) {
-    this.#save({ attempt: { op_id: opId, args } });
+  begin(opId, args, at) {
+    this.#save({ attempt: { op_id: opId, args, at, sent: false } });
+  }
+
+  /** From now on the hub may know the attempt. */
+  sent() {
+    if (!this.attempt.sent) this.#save({ attempt: { ...this.attempt, sent: true } });
   }
 
   /** A final refusal: the lines stay, the next attempt gets its own op_id. */
@@ -86,8 +97,17 @@ export class Basket extends EventTarget {
     this.#save({ attempt: null });
   }
 
+  /** What was ordered leaves the basket; what was added meanwhile stays. */
   placed(now) {
-    this.#save({ lines: [], requests: "", attempt: null, last: { lines: fingerprint(this.lines), at: now } });
+    const { lines: ordered, special_requests: said } = this.attempt.args;
+    const taken = (id) => ordered.find((line) => line.menu_item_id === id)?.quantity ?? 0;
+    const left = this.lines.map((line) => ({ ...line, quantity: line.quantity - taken(line.menu_item_id) }));
+    this.#save({
+      lines: left.filter((line) => line.quantity > 0),
+      requests: this.requests.trim() === (said ?? "") ? "" : this.requests,
+      attempt: null,
+      last: { lines: fingerprint(ordered), at: now },
+    });
   }
 
   /** The same lines were ordered less than three minutes ago. */

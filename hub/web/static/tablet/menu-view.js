@@ -8,7 +8,7 @@ const FEATURED = "featured";
 /** The menu: a band that greets, the sections to jump to, and every dish on one page, like a paper menu. */
 export class MenuView extends HTMLElement {
   #app;
-  #greeting = h("p", { class: "hero-greeting" });
+  #greeting = h("h1", { class: "hero-greeting", tabindex: "-1" });
   #heroText = h("p", { class: "hero-text" });
   #taxText = h("p", { class: "hero-tax" });
   #tabs = h("nav", { class: "sections" });
@@ -129,9 +129,9 @@ class DishCard extends HTMLElement {
     this.className = "dish";
     this.classList.toggle("unavailable", !orderable);
     this.dataset.item = item.id;
-    const away = item.sold_out
-      ? i18n.text("soldout")
-      : i18n.text("closed", { start: item.start_time, end: item.end_time });
+    let away = "";
+    if (!open) away = i18n.text("closed", { start: item.start_time, end: item.end_time });
+    if (item.sold_out) away = i18n.text("soldout");
     this.replaceChildren(
       item.image_url ? h("img", { class: "dish-photo", src: item.image_url, alt: name, loading: "lazy" }) : "",
       h("div", { class: "dish-marks" }, this.#marks(item)),

@@ -2,7 +2,10 @@ import { h, reconcile, setText } from "../dom.js";
 import { icon } from "../icons.js";
 import { inRoom, isActive } from "../core/visibility.js";
 import { ask } from "./dialog.js";
+import { call } from "./phone.js";
 import { currentStep, mayCancel, stepsOf } from "./steps.js";
+
+const TOO_LATE = new Set(["already_preparing", "invalid_transition"]);
 
 /** The stay's orders in the hub's order of placing, newest first. */
 export function ordersOfRoom(hub) {
@@ -17,7 +20,7 @@ export function ordersOfRoom(hub) {
 export class OrdersView extends HTMLElement {
   #app;
   #received = h("section", { class: "received" });
-  #title = h("h1");
+  #title = h("h1", { tabindex: "-1" });
   #empty = h("div", { class: "orders-empty" });
   #list = h("div", { class: "order-list" });
   #more = h("button", { type: "button", class: "primary" });
@@ -69,46 +72,62 @@ export class OrdersView extends HTMLElement {
   }
 }
 
+/** One order. Its button stays the same element whatever happens, so that a press or the focus is never lost. */
 class OrderCard extends HTMLElement {
   #app;
-  #state = null;
+  #order = null;
+  #shown = null;
   #cancelling = false;
-  #late = false;
+  #failure = null;
+  #title = h("h2");
+  #badge = h("span");
+  #sum = h("span", { class: "order-sum" });
+  #timeline = h("ol", { class: "timeline" });
+  #lines = h("ul", { class: "order-lines" });
+  #hint = h("p", { class: "hint" });
+  #cancel = h("button", { type: "button", class: "quiet danger-text", onclick: () => this.#askToCancel() });
+  #foot = h("div", { class: "order-foot" }, this.#hint, this.#cancel);
 
   constructor(app) {
     super();
     this.#app = app;
     this.className = "order-card";
+    this.append(h("header", {}, this.#title, this.#badge, this.#sum), this.#timeline, this.#lines, this.#foot);
   }
 
   show(order) {
-    const { i18n, hub } = this.#app;
-    const state = `${order.version}.${i18n.language}.${this.#cancelling}.${this.#late}.${hub.live}`;
-    if (this.#state === state) return;
-    this.#state = state;
+    const { i18n } = this.#app;
+    this.#order = order;
+    const shown = `${order.version}.${i18n.language}`;
+    if (this.#shown !== shown) {
+      this.#shown = shown;
+      this.#showOrder(order);
+    }
+    this.#showFoot(order);
+  }
+
+  #showOrder(order) {
+    const { i18n } = this.#app;
     const step = currentStep(order);
     this.dataset.order = order.id;
     this.dataset.status = order.status;
     const count = order.items.reduce((sum, item) => sum + (item.status === "cancelled" ? 0 : item.quantity), 0);
-    this.replaceChildren(
-      h("header", {},
-        h("h2", {}, i18n.text("order", { number: order.order_number })),
-        h("span", { class: `badge ${step}` }, i18n.text(`step.${step}`)),
-        h("span", { class: "order-sum" }, i18n.text("order.lines", { count, total: i18n.yen(order.total_amount) }))),
-      this.#timeline(order),
-      h("ul", { class: "order-lines" }, order.items.map((item) => this.#line(item))),
-      this.#foot(order) ?? "",
-    );
+    setText(this.#title, i18n.text("order", { number: order.order_number }));
+    this.#badge.className = `badge ${step}`;
+    setText(this.#badge, i18n.text(`step.${step}`));
+    setText(this.#sum, i18n.text("order.lines", { count, total: i18n.yen(order.total_amount) }));
+    this.#timeline.replaceChildren(...this.#steps(order));
+    this.#lines.replaceChildren(...order.items.map((item) => this.#line(item)));
   }
 
-  #timeline(order) {
+  #steps(order) {
     const { i18n, hub } = this.#app;
     const zone = hub.store.hotel.time_zone;
-    return h("ol", { class: "timeline" }, stepsOf(order).map(({ name, at, state }) =>
+    return stepsOf(order).map(({ name, at, state }) =>
       h("li", { class: `${state} ${name}`, "aria-current": state === "now" ? "step" : null },
         h("span", { class: "dot" }, state === "next" ? "" : icon(name === "cancelled" ? "close" : "check")),
         h("span", { class: "step-name" }, i18n.text(`step.${name}`)),
-        h("time", {}, at === null || state === "next" ? "" : i18n.time(Date.parse(at), zone)))));
+        h("time", {}, at === null || state === "next" ? "" : i18n.time(Date.parse(at), zone))));
   }
 
   #line(item) {
@@ -120,34 +139,42 @@ class OrderCard extends HTMLElement {
       gone ? h("span", { class: "gone-word" }, i18n.text("line.cancelled")) : h("span", {}, i18n.yen(item.total_price)));
   }
 
-  #foot(order) {
+  #showFoot(order) {
     const { i18n, hub } = this.#app;
-    const phone = hub.store.hotel.phone;
+    const open = mayCancel(order) && this.#failure === null;
+    const hint = open ? "" : this.#hintOf(order);
+    setText(this.#hint, hint);
+    setText(this.#cancel, i18n.text(this.#cancelling ? "cancelling" : "cancel"));
+    this.#cancel.disabled = this.#cancelling || !hub.live;
+    this.#cancel.hidden = !open;
+    this.#hint.hidden = hint === "";
+    this.#foot.hidden = !open && hint === "";
+  }
+
+  #hintOf(order) {
+    const { i18n } = this.#app;
     if (order.status === "cancelled") {
       const known = order.cancel_reason && i18n.has(`reason.${order.cancel_reason}`);
       const reason = known ? i18n.text("cancelled.reason", { reason: i18n.text(`reason.${order.cancel_reason}`) }) : "";
-      return h("p", { class: "order-foot hint" }, i18n.text("cancelled"), " ", reason);
+      return `${i18n.text("cancelled")} ${reason}`;
     }
-    if (mayCancel(order) && !this.#late) {
-      const label = i18n.text(this.#cancelling ? "cancelling" : "cancel");
-      const button = h("button", { type: "button", class: "quiet danger-text", onclick: () => this.#cancel(order) }, label);
-      button.disabled = this.#cancelling || !hub.live;
-      return h("div", { class: "order-foot" }, button);
-    }
-    return isActive(order) ? h("p", { class: "order-foot hint" }, i18n.text("cancel.late", { phone })) : null;
+    if (!isActive(order)) return "";
+    const late = this.#failure === null || TOO_LATE.has(this.#failure);
+    return i18n.text(late ? "cancel.late" : "cancel.failed", { call: call(this.#app) });
   }
 
-  async #cancel(order) {
+  async #askToCancel() {
     const { i18n, hub } = this.#app;
-    const values = { number: order.order_number };
+    const { id, order_number: number } = this.#order;
+    const values = { number };
     const sure = await ask(i18n, { title: "cancel.ask", yes: "cancel.yes", no: "cancel.no", values, danger: true });
     if (!sure) return;
     this.#cancelling = true;
     this.#app.render();
     try {
-      await hub.command("order.cancel", { order_id: order.id, reason: "guest" });
-    } catch {
-      this.#late = true; // the kitchen was faster, or the order is gone: the phone helps in every case
+      await hub.command("order.cancel", { order_id: id, reason: "guest" });
+    } catch (error) {
+      this.#failure = error.code;
     }
     this.#cancelling = false;
     this.#app.render();

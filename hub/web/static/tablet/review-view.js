@@ -2,7 +2,7 @@ import { h, reconcile, setText } from "../dom.js";
 import { icon } from "../icons.js";
 import { fingerprint } from "./basket.js";
 import { ask } from "./dialog.js";
-import { lineProblem } from "./lines.js";
+import { lineProblem, refusalOf } from "./lines.js";
 import { stepper } from "./stepper.js";
 import { SummaryPanel } from "./summary-panel.js";
 
@@ -14,7 +14,7 @@ const REQUESTS_LENGTH = 500;
 export class ReviewView extends HTMLElement {
   #app;
   #language = null;
-  #title = h("h1");
+  #title = h("h1", { tabindex: "-1" });
   #back = h("button", { type: "button", class: "quiet back" }, icon("back"), h("span"));
   #lines = h("ul", { class: "review-lines" });
   #requests = h("textarea", { rows: "2", maxlength: String(REQUESTS_LENGTH), id: "requests" });
@@ -30,7 +30,7 @@ export class ReviewView extends HTMLElement {
     this.#app = app;
     this.#back.addEventListener("click", () => app.go("menu"));
     this.#requests.addEventListener("input", () => app.basket.setRequests(this.#requests.value));
-    this.#summary.attach(app, () => this.#place());
+    this.#summary.attach(app, { place: () => this.#place(), requote: () => this.requote() });
     app.placing.addEventListener("change", () => this.#tookProblem());
     this.append(
       h("div", { class: "review-main" }, this.#back, this.#title, this.#lines,
@@ -94,6 +94,7 @@ export class ReviewView extends HTMLElement {
     this.#summary.show({
       quote: this.#quote,
       problem: placing.problem ?? this.#quoteError,
+      unquoted: this.#quoteError !== null,
       broken: lines.some(({ item }) => lineProblem(this.#app, item) !== null),
       alcohol: lines.some(({ item }) => item?.age_restricted),
       minutes: Math.max(0, ...lines.map(({ item }) => item?.preparation_minutes ?? 0)),
@@ -125,7 +126,7 @@ export class ReviewView extends HTMLElement {
 
   #updateLine(element, { line, item }, sending) {
     const { i18n } = this.#app;
-    const problem = lineProblem(this.#app, item) ?? this.#left(line);
+    const problem = lineProblem(this.#app, item) ?? this.#refused(line);
     element.classList.toggle("broken", problem !== null);
     setText(element.querySelector(".line-problem"), problem ?? "");
     setText(element.querySelector(".line-price"), item ? i18n.yen(item.price * line.quantity) : "");
@@ -133,12 +134,10 @@ export class ReviewView extends HTMLElement {
     element.inert = sending;
   }
 
-  /** What the hub said is left of this line, after an order was refused for short stock. */
-  #left(line) {
+  /** What the hub said about this line when it refused the order. */
+  #refused(line) {
     const error = this.#app.placing.problem ?? this.#quoteError;
-    if (error?.code !== "out_of_stock") return null;
-    const left = error.details.left.find((each) => each.menu_item_id === line.menu_item_id)?.left;
-    return left === undefined ? null : this.#app.i18n.text("out_of_stock.left", { left });
+    return error === null ? null : refusalOf(this.#app, error, line);
   }
 
   #tookProblem() {

@@ -1,5 +1,7 @@
 import { h, setText } from "../dom.js";
 import { icon } from "../icons.js";
+import { MARKING } from "./lines.js";
+import { call } from "./phone.js";
 
 const DELIVERY_MINUTES = 10;
 
@@ -12,26 +14,30 @@ export class SummaryPanel extends HTMLElement {
   #ageText = h("label", { for: "age" });
   #age = h("div", { class: "age" }, this.#ageBox, this.#ageText);
   #problem = h("p", { class: "problem", role: "alert" });
+  #retry = h("button", { type: "button", class: "quiet" });
   #sending = h("div", { class: "sending" });
   #button = h("button", { type: "button", class: "primary place" });
 
-  attach(app, place) {
+  attach(app, { place, requote }) {
     this.#app = app;
+    this.#retry.addEventListener("click", requote);
     this.#button.addEventListener("click", place);
     this.#ageBox.addEventListener("change", () => app.render());
-    this.append(this.#figures, this.#facts, this.#age, this.#problem, this.#sending, this.#button);
+    this.append(this.#figures, this.#facts, this.#age, this.#problem, this.#retry, this.#sending, this.#button);
   }
 
   get ageAttested() {
     return !this.#age.hidden && this.#ageBox.checked;
   }
 
-  show({ quote, problem, broken, alcohol, minutes }) {
+  show({ quote, problem, unquoted, broken, alcohol, minutes }) {
     const { hub, i18n, placing, basket } = this.#app;
     const sending = placing.state === "sending";
-    const blocked = broken || (quote === null && problem !== null);
+    const blocked = broken || (quote === null && MARKING.has(problem?.code));
+    const failed = unquoted && !blocked;
     const waiting = blocked ? "quote.blocked" : hub.live ? "quoting" : "quote.offline";
-    this.#figures.replaceChildren(...(quote ? this.#figuresOf(quote) : [h("p", { class: "hint" }, i18n.text(waiting))]));
+    const hint = failed ? [] : [h("p", { class: "hint" }, i18n.text(waiting))];
+    this.#figures.replaceChildren(...(quote ? this.#figuresOf(quote) : hint));
     this.#figures.classList.toggle("waiting", quote === null);
     this.#facts.replaceChildren(
       ...fact(i18n.text("deliver.to"), i18n.text("room", { room: hub.principal?.room_number })),
@@ -41,7 +47,9 @@ export class SummaryPanel extends HTMLElement {
     this.#age.hidden = !alcohol;
     this.#ageBox.disabled = sending;
     setText(this.#ageText, i18n.text("age"));
-    this.#showProblem(problem);
+    this.#showProblem(problem, failed);
+    this.#retry.hidden = !failed;
+    setText(this.#retry, i18n.text("quote.retry"));
     this.#showSending(sending);
     this.#button.hidden = sending;
     const attested = !alcohol || this.#ageBox.checked;
@@ -71,28 +79,29 @@ export class SummaryPanel extends HTMLElement {
     ];
   }
 
-  #showProblem(problem) {
-    const { i18n, hub } = this.#app;
+  #showProblem(problem, failed) {
+    const { i18n } = this.#app;
     this.#problem.hidden = problem === null;
     if (problem === null) return;
     const total = problem.details?.quote ? i18n.yen(problem.details.quote.total_amount) : "";
-    const key = i18n.has(problem.code) ? problem.code : "error.other";
-    setText(this.#problem, i18n.text(key, { total, phone: hub.store.hotel?.phone ?? "" }));
+    const other = failed ? "quote.failed" : "error.other";
+    const key = i18n.has(problem.code) ? problem.code : other;
+    setText(this.#problem, i18n.text(key, { total, call: call(this.#app) }));
   }
 
   #showSending(sending) {
     const { i18n, hub, placing } = this.#app;
     this.#sending.hidden = !sending;
-    const state = `${sending}.${hub.live}.${i18n.language}`;
+    const state = [sending, hub.live, placing.slow, placing.unsent, i18n.language].join();
     if (this.#sending.dataset.state === state) return;
     this.#sending.dataset.state = state;
-    const phone = hub.store.hotel?.phone ?? "";
     const key = hub.live ? "sending" : "failed";
+    const hint = hub.live && placing.slow ? "sending.slow" : `${key}.hint`;
     const retry = () => hub.retry();
     const withdraw = () => placing.withdraw();
     this.#sending.replaceChildren(
       h("p", { class: "sending-title" }, hub.live ? h("span", { class: "spinner" }) : icon("offline"), i18n.text(key)),
-      h("p", { class: "hint" }, i18n.text(`${key}.hint`, { phone })),
+      h("p", { class: "hint" }, i18n.text(hint, { call: call(this.#app) })),
       hub.live ? "" : h("button", { type: "button", class: "primary", onclick: retry }, i18n.text("failed.retry")),
       hub.live || !placing.unsent ? "" : h("button", { type: "button", class: "quiet", onclick: withdraw }, i18n.text("failed.withdraw")),
     );
