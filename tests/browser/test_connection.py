@@ -54,7 +54,8 @@ async def test_before_the_first_snapshot_nothing_is_claimed(screens: Screens, li
     page = await screens.page(f"/kitchen#claim={code}", {"width": 1366, "height": 768}, silent=True)
     await expect(page.locator("html")).to_have_attribute("data-phase", "connecting")
     await expect(page.locator(".board-message")).to_have_text("ご注文を読み込んでいます")
-    await expect(page.locator("top-bar")).to_have_attribute("data-link", "connecting")
+    await expect(page.locator("top-bar")).to_have_attribute("data-link", "lost", timeout=FIVE_SECONDS)
+    await expect(page.locator(".link-text")).to_have_text("接続できません。再接続しています")
 
 
 async def test_a_silent_line_is_noticed_within_five_seconds(screens: Screens, wire: Wire, room: str) -> None:
@@ -111,6 +112,49 @@ async def test_offline_the_menu_is_readable_and_nothing_can_be_ordered(
     await tablet.banner.get_by_role("button", name="再接続する").click()
     await expect(tablet.place_button).to_have_text("注文する　1,650円", timeout=BACK)
     await expect(tablet.banner).to_be_hidden()
+
+
+async def test_what_has_the_focus_keeps_it_over_a_lost_line(screens: Screens, wire: Wire, room: str) -> None:
+    tablet = await screens.tablet(room, port=wire.port)
+    await tablet.order(SOUP["ja"])
+    assert await tablet.page.evaluate("document.activeElement.tagName") == "H1"
+    button = await tablet.page.locator("order-card button").element_handle()
+    wire.cut()
+    await expect(tablet.banner).to_be_visible()
+    await expect(tablet.page.locator("order-card button")).to_be_disabled()
+    wire.mend()
+    await tablet.banner.get_by_role("button", name="再接続する").click()
+    await expect(tablet.page.locator("order-card button")).to_be_enabled(timeout=BACK)
+    assert await button.evaluate("each => each.isConnected")
+
+
+async def test_no_answer_of_a_proxy_and_no_refusal_doubles_an_order(
+    screens: Screens, wire: Wire, room: str, admin: Connection
+) -> None:
+    kitchen = await screens.kitchen()
+    tablet = await screens.tablet(room, port=wire.port)
+    await tablet.add(SOUP["ja"])
+    await tablet.review()
+    await expect(tablet.place_button).to_be_enabled()
+    wire.hold()
+    await tablet.place_button.click()
+    await expect(kitchen.ticket(room)).to_be_visible()
+    answer = {"status": 404, "content_type": "text/html", "body": "<h1>Not found</h1>"}
+    await tablet.page.route("**/api/v1/devices/token", lambda route: route.fulfill(**answer))
+    wire.cut()
+    wire.mend()
+    await tablet.page.reload()
+    title = tablet.page.locator("notice-view h1")
+    await expect(title).to_have_text("お品書きを用意しています")
+    await expect(tablet.page.get_by_role("button", name="もう一度試す")).to_be_visible(timeout=BACK)
+    await expect(title).to_have_text("お品書きを用意しています")
+    refusal = '{"code": "forbidden", "temporary": false}'
+    answer.update(status=403, content_type="application/problem+json", body=refusal)
+    await expect(title).to_have_text("このタブレットは、まだお部屋に登録されていません", timeout=BACK)
+    await tablet.page.unroute("**/api/v1/devices/token")
+    await tablet.page.get_by_role("button", name="もう一度試す").click()
+    await expect(tablet.received).to_be_visible(timeout=BACK)
+    assert await _orders(admin, room) == 1
 
 
 async def test_an_answer_that_is_lost_is_asked_for_again_and_the_order_is_one(

@@ -214,3 +214,23 @@ async def test_the_end_of_the_stay_leaves_nothing_to_the_next_guest(
     await expect(tablet.page.locator("cart-panel .cart-empty")).to_be_visible()
     await tablet.page.locator(".orders-button").click()
     await expect(tablet.page.locator(".orders-empty")).to_contain_text("まだご注文はございません")
+
+
+async def test_a_guest_who_left_while_the_tablet_was_off_leaves_nothing(
+    screens: Screens, tablet: Tablet, admin: Connection
+) -> None:
+    screens.network_may_fail = True
+    await tablet.add(SOUP["ja"])
+    await tablet.switch_language()
+    await tablet.page.goto("about:blank")
+    async with admin.transaction():
+        await admin.execute(
+            "UPDATE app.stays SET ended_at = now() WHERE room_number = $1 AND ended_at IS NULL", tablet.room
+        )
+        await admin.execute(
+            "INSERT INTO app.stays (tenant_id, room_number) SELECT id, $1 FROM app.tenants", tablet.room
+        )
+    await tablet.page.go_back()
+    await expect(tablet.dish(SOUP["ja"])).to_be_visible()
+    await expect(tablet.page.locator("cart-panel .cart-empty")).to_be_visible()
+    await expect(tablet.page.locator("html")).to_have_attribute("lang", "ja")

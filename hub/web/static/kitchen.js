@@ -5,8 +5,10 @@ import { COMMON, Translator } from "./i18n.js";
 import { awaitsAcknowledgement, onKitchenScreen } from "./core/visibility.js";
 import { Actions } from "./kitchen/actions.js";
 import "./kitchen/board.js";
+import { detailsPanel } from "./kitchen/details.js";
+import { confirmId } from "./kitchen/dialogs.js";
 import { listenToKeys } from "./kitchen/keys.js";
-import { confirmId, detailsPanel, recallPanel, soldOutPanel } from "./kitchen/panels.js";
+import { recallPanel, soldOutPanel } from "./kitchen/panels.js";
 import { Seen } from "./kitchen/seen.js";
 import { Sound } from "./kitchen/sound.js";
 import { KITCHEN } from "./kitchen/strings.js";
@@ -94,19 +96,21 @@ class Kitchen {
 
   #documentsChanged(changes) {
     this.board.changed(changes, { alreadyKnown: this.#everLive });
+    const chimes = new Set(); // one of each for all that came together
     for (const { kind, before, after } of changes) {
       if (kind !== "order" || after === null) continue;
       const { i18n } = this;
       const values = { room: after.room_number, number: after.order_number };
       if (before === null && after.status === "received" && (this.#everLive || after.shown_at === null)) {
-        this.sound.play("arrived");
+        chimes.add("arrived");
         setText(find("#announcer"), i18n.text("arrived", values));
       }
       if (this.#everLive && awaitsAcknowledgement(after) && !(before && awaitsAcknowledgement(before))) {
-        this.sound.play("cancelled");
+        chimes.add("cancelled");
         setText(find("#announcer"), i18n.text("cancelled.announce", values));
       }
     }
+    for (const chime of chimes) this.sound.play(chime);
     this.render();
   }
 
@@ -131,10 +135,11 @@ class Kitchen {
 
   #failed({ code }) {
     const key = `error.${code}`;
-    this.#toast.hidden = false;
-    setText(this.#toast, this.i18n.has(key) ? this.i18n.text(key) : this.i18n.text("error.other", { code }));
+    this.#toast.hidePopover();
+    this.#toast.showPopover(); // above an open panel too
+    setText(this.#toast, this.i18n.text(this.i18n.has(key) ? key : "error.other"));
     clearTimeout(this.#toastTimer);
-    this.#toastTimer = setTimeout(() => (this.#toast.hidden = true), TOAST_MS);
+    this.#toastTimer = setTimeout(() => this.#toast.hidePopover(), TOAST_MS);
   }
 
   #languageChanged() {

@@ -52,12 +52,16 @@ export class Actions extends EventTarget {
     return this.#run(`${order.id}:*`, "order.recall", { order_id: order.id, undo: true });
   }
 
+  /** One step back from what the cook saw: a second screen that does the same at once is refused. */
   async recall(order) {
-    return this.#run(`${order.id}:*`, "order.recall", { order_id: order.id });
+    return this.#run(`${order.id}:*`, "order.recall", { order_id: order.id, expected_version: order.version });
   }
 
-  async cancel(order, reason) {
-    return this.#run(`${order.id}:*`, "order.cancel", { order_id: order.id, reason });
+  /** The whole order, or one item of it. */
+  async cancel(order, reason, item = null) {
+    const args = { order_id: order.id, reason };
+    if (item !== null) args.items = [item.line];
+    return this.#run(`${order.id}:${item?.line ?? "*"}`, "order.cancel", args);
   }
 
   async soldOut(item, soldOut) {

@@ -18,6 +18,7 @@ export class TopBar extends HTMLElement {
   #pages = h("div", { class: "pages" });
   #tools = h("div", { class: "tools" });
   #buttons = {};
+  #started = performance.now();
 
   attach(kitchen) {
     this.#kitchen = kitchen;
@@ -45,7 +46,8 @@ export class TopBar extends HTMLElement {
   /** Is the line down for so long, or so surely, that the bar must be red? */
   get #red() {
     const { hub } = this.#kitchen;
-    if (hub.live || hub.lastFrameAt === null) return false;
+    if (hub.live) return false;
+    if (hub.lastFrameAt === null) return performance.now() - this.#started >= RED_AFTER_MS;
     return hub.reason === "silence" || hub.now() - hub.lastFrameAt >= RED_AFTER_MS;
   }
 
@@ -98,7 +100,9 @@ export class TopBar extends HTMLElement {
     this.dataset.link = state;
     let text = i18n.text("connecting");
     if (state === "live") text = i18n.text("connected", { time: i18n.time(hub.now(), zone) });
-    if (state === "lost") {
+    if (state === "lost" && hub.lastFrameAt === null) {
+      text = i18n.text("unreached");
+    } else if (state === "lost") {
       const time = i18n.time(hub.lastFrameAt, zone, { seconds: true });
       const parts = [i18n.text("lost"), i18n.text("last.update", { time })];
       if (hub.now() - hub.lastFrameAt >= STALE_MS) parts.push(i18n.text("stale"));
