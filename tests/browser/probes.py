@@ -81,6 +81,10 @@ WHOLE = """() => [...document.querySelectorAll('kitchen-ticket')].every((ticket)
             && items.scrollHeight <= items.clientHeight && items.children.length === 4;
         })"""
 
+# Does every ticket show all rows it holds?
+UNCUT = """() => [...document.querySelectorAll('.ticket-items')]
+          .every((items) => items.scrollHeight <= items.clientHeight)"""
+
 # An order of the first $3 dishes, placed $2 minutes ago in room $1, as another system would write it.
 ORDER = """
             WITH stay AS (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
 
-from tests.browser.probes import ORDER
+from tests.browser.probes import BOXES, ORDER, UNCUT
 from tests.browser.screens import SOUP, Kitchen, Screens, Tablet
 
 if TYPE_CHECKING:
@@ -126,4 +126,6 @@ async def test_two_rows_stand_under_the_sound_gate(screens: Screens, room: str, 
     kitchen = await screens.kitchen(size={"width": 1366, "height": 768})
     await expect(kitchen.page.locator("#sound-gate")).to_be_visible()
     await expect(kitchen.page.locator("kitchen-ticket")).to_have_count(8)
+    assert len(await kitchen.page.evaluate(BOXES)) == 8, "eight orders, none cut in two"
+    assert await kitchen.page.evaluate(UNCUT)
     await kitchen.picture("gate")

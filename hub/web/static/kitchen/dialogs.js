@@ -1,4 +1,4 @@
-import { h } from "../dom.js";
+import { h, setText } from "../dom.js";
 
 const REASONS = ["sold_out", "kitchen_closed", "guest", "mistake"];
 
@@ -44,6 +44,7 @@ export async function askReason({ i18n }, order, item = null) {
 export async function offerSoldOut({ i18n, actions }, dishes) {
   const stop = (dish) => ({ currentTarget }) => {
     currentTarget.disabled = true;
+    setText(currentTarget, i18n.text("sold"));
     actions.soldOut(dish, true);
   };
   await ask(i18n.text("sold.ask"),

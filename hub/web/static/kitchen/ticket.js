@@ -5,7 +5,7 @@ import { ageOf } from "./age.js";
 import { needsId, nextOfItem, nextOfOrder } from "./flow.js";
 import { linesOf } from "./grid.js";
 
-const FRAME = 166;
+const FRAME = 165;
 const REQUEST_FRAME = 38;
 const REQUEST_LINE = 24;
 const PADDING = 28;
