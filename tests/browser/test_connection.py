@@ -170,7 +170,7 @@ async def test_an_answer_that_is_lost_is_asked_for_again_and_the_order_is_one(
     await expect(tablet.page.locator(".sending-title")).to_have_text("ご注文を送っています")
     await expect(kitchen.ticket(room)).to_be_visible()
     wire.cut()
-    await expect(tablet.page.locator(".sending-title")).to_have_text("まだ送れていません")
+    await expect(tablet.page.locator(".sending-title")).to_have_text("まだ確認が取れていません")
     await expect(tablet.page.get_by_role("button", name="送らずに見直す")).to_have_count(0)
     await tablet.picture("not-sent")
     wire.mend()

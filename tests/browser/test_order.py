@@ -234,3 +234,18 @@ async def test_a_guest_who_left_while_the_tablet_was_off_leaves_nothing(
     await expect(tablet.dish(SOUP["ja"])).to_be_visible()
     await expect(tablet.page.locator("cart-panel .cart-empty")).to_be_visible()
     await expect(tablet.page.locator("html")).to_have_attribute("lang", "ja")
+
+
+async def test_a_total_that_cannot_be_worked_out_is_tried_again(tablet: Tablet, admin: Connection) -> None:
+    move = "UPDATE app.tax_rates SET valid_from = (valid_from + interval '{} years')::date"
+    await admin.execute(move.format(100))
+    await tablet.add(SOUP["ja"])
+    await tablet.review()
+    await expect(tablet.page.locator(".problem")).to_contain_text("合計を計算できませんでした")
+    await expect(tablet.page.locator(".problem")).to_contain_text("内線 9 へお電話ください")
+    await expect(tablet.place_button).to_be_hidden()
+    await tablet.picture("no-total")
+    await admin.execute(move.format(-100))
+    await tablet.page.get_by_role("button", name="もう一度計算する").click()
+    await expect(tablet.place_button).to_have_text("注文する　1,650円")
+    await expect(tablet.page.locator(".problem")).to_be_hidden()

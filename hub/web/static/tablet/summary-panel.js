@@ -14,7 +14,7 @@ export class SummaryPanel extends HTMLElement {
   #ageText = h("label", { for: "age" });
   #age = h("div", { class: "age" }, this.#ageBox, this.#ageText);
   #problem = h("p", { class: "problem", role: "alert" });
-  #retry = h("button", { type: "button", class: "quiet" });
+  #retry = h("button", { type: "button", class: "primary" });
   #sending = h("div", { class: "sending" });
   #button = h("button", { type: "button", class: "primary place" });
 
@@ -48,10 +48,10 @@ export class SummaryPanel extends HTMLElement {
     this.#ageBox.disabled = sending;
     setText(this.#ageText, i18n.text("age"));
     this.#showProblem(problem, failed);
-    this.#retry.hidden = !failed;
+    this.#retry.hidden = !failed || sending;
     setText(this.#retry, i18n.text("quote.retry"));
     this.#showSending(sending);
-    this.#button.hidden = sending;
+    this.#button.hidden = sending || failed;
     const attested = !alcohol || this.#ageBox.checked;
     this.#button.disabled = !hub.live || quote === null || blocked || !attested || basket.lines.length === 0;
     setText(this.#button, this.#label(quote, blocked));
@@ -95,7 +95,8 @@ export class SummaryPanel extends HTMLElement {
     const state = [sending, hub.live, placing.slow, placing.unsent, i18n.language].join();
     if (this.#sending.dataset.state === state) return;
     this.#sending.dataset.state = state;
-    const key = hub.live ? "sending" : "failed";
+    let key = placing.unsent ? "failed" : "unconfirmed";
+    if (hub.live) key = "sending";
     const hint = hub.live && placing.slow ? "sending.slow" : `${key}.hint`;
     const retry = () => hub.retry();
     const withdraw = () => placing.withdraw();
