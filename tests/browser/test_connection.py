@@ -174,7 +174,7 @@ async def test_an_answer_that_is_lost_is_asked_for_again_and_the_order_is_one(
     await expect(tablet.page.get_by_role("button", name="送らずに見直す")).to_have_count(0)
     await tablet.picture("not-sent")
     wire.mend()
-    await tablet.page.get_by_role("button", name="今すぐ送り直す").click()
+    await tablet.page.get_by_role("button", name="今すぐ接続し直す").click()
     await expect(tablet.received).to_be_visible(timeout=BACK)
     assert await _orders(admin, room) == 1
 

@@ -36,8 +36,8 @@ export class SummaryPanel extends HTMLElement {
     const blocked = broken || (quote === null && MARKING.has(problem?.code));
     const failed = unquoted && !blocked;
     const waiting = blocked ? "quote.blocked" : hub.live ? "quoting" : "quote.offline";
-    const hint = failed ? [] : [h("p", { class: "hint" }, i18n.text(waiting))];
-    this.#figures.replaceChildren(...(quote ? this.#figuresOf(quote) : hint));
+    this.#figures.hidden = failed;
+    this.#figures.replaceChildren(...(quote ? this.#figuresOf(quote) : [h("p", { class: "hint" }, i18n.text(waiting))]));
     this.#figures.classList.toggle("waiting", quote === null);
     this.#facts.replaceChildren(
       ...fact(i18n.text("deliver.to"), i18n.text("room", { room: hub.principal?.room_number })),
