@@ -32,7 +32,7 @@ from hub.ops import health
 from hub.ops.retention import Retention
 from hub.orders import commands as order_commands
 from hub.orders import routes as order_routes
-from hub.realtime.broker import Broker, Channels, MemoryBroker
+from hub.realtime.broker import Broker, Channels, MemoryBroker, NoBroker
 from hub.realtime.endpoint import Doors, Endpoint
 from hub.realtime.heartbeat import Heartbeat
 from hub.realtime.join import Past
@@ -60,6 +60,8 @@ _OTHERS: Final = _HEADS + 1 + 1
 # More than this on one process only queue inside PostgreSQL.
 _MOST: Final = 16
 _DRAIN_BATCHES: Final = 20
+# A node that could not compare heads for so many intervals no longer tells its screens that they are live.
+_BLIND_AFTER: Final = 3
 _log = logging.getLogger(__name__)
 
 
@@ -69,7 +71,7 @@ class Hub(Struct, frozen=True):
     app: Starlette
     node: Node
     past: Past
-    relay: Relay | None
+    relay: Relay
     health: health.Health
     failed: asyncio.Future[None]
     settings: Settings
@@ -104,9 +106,10 @@ def pool_size(settings: Settings) -> int:
 
 def topics_of(principal: Principal) -> frozenset[str]:
     """What a principal may see of its tenant's log. A guest's topic is the stay, never the room."""
+    own = f"device:{principal.id}"
     if principal.kind == "kitchen":
-        return frozenset(("kitchen", "menu"))
-    return frozenset(("menu", f"stay:{principal.stay_id}") if principal.stay_id else ("menu",))
+        return frozenset((own, "kitchen", "menu"))
+    return frozenset((own, "menu", f"stay:{principal.stay_id}") if principal.stay_id else (own, "menu"))
 
 
 def http_routes(
@@ -128,8 +131,12 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
     Raises SettingError and Unavailable when the process cannot start. `failed` of the hub gets the exception
     of a part that ends on its own, which is a bug: the process should end then.
     """
+    loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
-        api = await create_pool(settings, Role.API, pool_size(settings))
+        size = pool_size(settings)
+        total = settings.workers * (size + _OTHERS)
+        api = await create_pool(settings, Role.API, size, total=total)
+        _log.info("database connections", extra={"each": size, "total": total})
         stack.push_async_callback(_close, api)
         heads = await create_pool(settings, Role.RELAY, _HEADS)
         stack.push_async_callback(_close, heads)
@@ -144,24 +151,18 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         presence = Presence(database)
 
         channels = Channels(settings.namespace)
-        broker: Broker | None = None
+        broker: Broker
         if settings.redis_url is not None:
             broker = RedisBroker(settings.redis_url, channels.relay)
             stack.push_async_callback(broker.aclose)
-        elif settings.workers == 1:
-            broker = MemoryBroker()
-        relay = None
-        if broker is not None:
-            relay = Relay(lambda: connect(settings, Role.RELAY), broker, channels)
+        else:
+            # Several processes cannot hear each other without Redis: they compare heads.
+            broker = MemoryBroker() if settings.workers == 1 else NoBroker()
+        relay = Relay(lambda: connect(settings, Role.RELAY), broker, channels)
 
         def courier() -> bool:
             # The broker of one process brings only what its own relay reads.
-            return (
-                broker is not None
-                and relay is not None
-                and broker.connected
-                and (settings.redis_url is not None or relay.standing.is_set())
-            )
+            return broker.connected and (settings.redis_url is not None or relay.standing.is_set())
 
         node = Node(
             broker,
@@ -190,7 +191,11 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
             max_events=settings.replay_max_events,
             lagging_seconds=settings.lagging_seconds,
         )
-        heartbeat = Heartbeat(server_time)
+
+        def sighted() -> bool:
+            return loop.time() - node.heads_checked_at < _BLIND_AFTER * settings.heads_seconds
+
+        heartbeat = Heartbeat(server_time, sighted)
         doors = Doors(
             verify=tokens.verify,
             topics=topics_of,
@@ -204,13 +209,12 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
             await api.fetchval("SELECT 1")
 
         async def broker_answers() -> None:
-            if broker is None or not await broker.ping():
+            if not await broker.ping():
                 raise ConnectionError("no broker: nodes compare heads instead")
 
         async def heads_are_read() -> None:
-            late = asyncio.get_running_loop().time() - node.heads_checked_at
-            if late > 5 * settings.heads_seconds:
-                raise TimeoutError(f"heads were not compared for {late:.0f} s")
+            if not sighted():
+                raise TimeoutError("heads were not compared for long")
 
         watch = health.Health(
             [
@@ -223,11 +227,10 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         routes = http_routes(gate, operations, database, devices, watch)
         app = site([*routes, WebSocketRoute("/ws", endpoint)])
 
-        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        failed: asyncio.Future[None] = loop.create_future()
         retention = Retention(
             heads,
-            # Without a relay every process does it; they do not get in each other's way.
-            relay.standing.wait if relay is not None else _at_once,
+            relay.standing.wait,
             clock,
             events=timedelta(days=settings.events_days),
             operations=timedelta(hours=settings.operations_hours),
@@ -235,26 +238,23 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         )
 
         parts = {
-            "retention": retention.run(),
             "node": node.run(),
+            "broker": broker.run(node),
+            "relay": relay.run(),
             "heartbeat": heartbeat.run(),
             "presence": presence.run(),
+            "retention": retention.run(),
         }
-        if broker is not None and relay is not None:
-            parts |= {"broker": broker.run(node), "relay": relay.run()}
         tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
         for task in tasks:
-            task.add_done_callback(lambda task: _part_ended(task, failed))
+            task.add_done_callback(lambda task: part_ended(task, failed))
         stack.push_async_callback(_stop, tasks)
         yield Hub(app, node, past, relay, watch, failed, settings)
 
 
-async def _at_once() -> None:
-    return None
-
-
-def _part_ended(task: asyncio.Task[None], failed: asyncio.Future[None]) -> None:
-    if task.cancelled():
+def part_ended(task: asyncio.Task[None], failed: asyncio.Future[None], *, wanted: bool = False) -> None:
+    """A part of the process has ended; unless that was `wanted`, the process has failed."""
+    if task.cancelled() or wanted:
         return
     error = task.exception() or RuntimeError(f"{task.get_name()} ended by itself")
     _log.critical("a part of the hub failed", exc_info=error, extra={"part": task.get_name()})

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from hub.db.migrate import create_database, drop_database, migrate
 from hub.embedded import start, throw_away
-from hub.embedded.home import default_home
+from hub.embedded.account import server_account
+from hub.embedded.home import default_home, make_home
+from hub.errors import SettingError
 from hub.settings import TO_MIGRATE, load
 
 if TYPE_CHECKING:
@@ -26,12 +28,18 @@ _DATABASE: Final = "hub_demo"
 def start_missing(
     environ: MutableMapping[str, str], *, say: Callable[[str], None], own: bool = False, fresh: bool = False
 ) -> Iterator[None]:
-    """Start the servers whose URL `environ` does not set, put their URLs and a token key into it, and
-    migrate.
+    """Start PostgreSQL, and Redis beside it, unless HUB_DATABASE_URL is set; put the URLs and a token key
+    into `environ`, and migrate.
 
     `own` starts servers for this process alone, with a directory that goes with it. `fresh` drops the
-    embedded database first. Raises SettingError and Unavailable.
+    embedded database first. Raises SettingError, also when either is asked for a database of the user's own,
+    and Unavailable.
     """
+    if (own or fresh) and "HUB_DATABASE_URL" in environ:
+        raise SettingError(
+            f"--{'fresh' if fresh else 'check'} uses servers of the demo's own; unset HUB_DATABASE_URL.",
+            field="HUB_DATABASE_URL",
+        )
     with contextlib.ExitStack() as stack:
         servers: Servers | None = None
         need_redis = "HUB_REDIS_URL" not in environ
@@ -58,7 +66,9 @@ def _new_key() -> str:
 
 def _kept_key() -> str:
     """The key of this home: two demos at once must understand each other's tokens."""
-    path = default_home() / "token.key"
+    home = default_home()
+    make_home(home, server_account())
+    path = home / "token.key"
     candidate = path.with_name(f"token.key.{os.getpid()}")
     if not path.exists():
         _write_private(candidate, _new_key())

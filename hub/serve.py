@@ -12,6 +12,7 @@ import contextlib
 import functools
 import logging
 import os
+import resource
 import select
 import signal
 import socket
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 import uvloop
 
-from hub.app import open_hub
+from hub.app import open_hub, part_ended, pool_size
 from hub.db.scope import utc_now
 from hub.errors import HubError, SettingError
 from hub.settings import load
@@ -36,9 +37,13 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 _BACKLOG: Final = 4096
+_SEND_BUFFER: Final = 256 * 1024
+_PEER_MILLISECONDS: Final = 30_000
 # A worker that lives no longer than this did not come up; trying at once again would only make noise.
 _SHORT_LIFE_SECONDS: Final = 5.0
 _RESTART_SECONDS: Final = 1.0
+# The exit status of a process that no new start will help.
+_WRONG_SETTING: Final = 2
 _KILL_AFTER_SECONDS: Final = 10.0
 # For a process that `spawn` starts: the numbers of the socket and of the parent's pipe, and what it is.
 _LISTENER: Final = "HUB_SPAWN_LISTENER"
@@ -76,6 +81,11 @@ def bind(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Accepted sockets inherit both. What the kernel holds for a peer that does not read is bounded, and one
+    # that takes nothing for so long is cut off by the kernel, whatever the server above it waits for.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PEER_MILLISECONDS)
     try:
         listener.bind((settings.host, settings.port))
     except OSError as error:
@@ -91,6 +101,7 @@ def bind(settings: Settings) -> socket.socket:
 
 def serve(settings: Settings, environ: Mapping[str, str], listener: socket.socket) -> int:
     """Serve on `listener` with as many processes as the settings say; the exit code."""
+    pool_size(settings)  # a budget that cannot work is told before anything starts
     if settings.workers > 1:
         return _Supervisor(settings, environ, listener, None).run()
     return uvloop.run(work(settings, listener))
@@ -98,6 +109,7 @@ def serve(settings: Settings, environ: Mapping[str, str], listener: socket.socke
 
 async def work(settings: Settings, listener: socket.socket, parent: int | None = None) -> int:
     """One process: serve until a signal comes, or the end of the pipe `parent`; then leave politely."""
+    _raise_descriptor_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -113,7 +125,7 @@ async def work(settings: Settings, listener: socket.socket, parent: int | None =
         if parent is not None:
             loop.remove_reader(parent)
         await hub.drain()
-        return 1 if hub.failed.done() else 0
+        return 1 if hub.failed.done() and hub.failed.exception() else 0
 
 
 @contextlib.asynccontextmanager
@@ -140,12 +152,20 @@ async def serving(
         server = _Server(config)
         # A line for each socket that opens is noise; what goes wrong still shows.
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
+        task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
+        task.add_done_callback(lambda task: part_ended(task, hub.failed, wanted=server.should_exit))
         try:
             yield hub
         finally:
             server.should_exit = True
             await task
+
+
+def _raise_descriptor_limit() -> None:
+    """Each socket is a descriptor, and the usual soft limit of 1,024 is soon reached."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _Server(uvicorn.Server):
@@ -199,19 +219,25 @@ class _Supervisor:
                 return self._stop()
             if {signal.SIGTERM, signal.SIGINT} & set(os.read(woken, 64)):
                 return self._stop()
-            self._replace_dead()
+            if (status := self._replace_dead()) is not None:
+                self._stop()
+                return status
 
     def _spawn(self) -> None:
         worker = spawn(self._environ, self._listener, worker=True)
         self._workers[worker] = time.monotonic()
 
-    def _replace_dead(self) -> None:
+    def _replace_dead(self) -> int | None:
+        """Start a worker for each that has ended; the exit status when a new one would end the same way."""
         for worker in [one for one in self._workers if one.poll() is not None]:
             lived = time.monotonic() - self._workers.pop(worker)
-            _log.error("a worker ended", extra={"pid": worker.pid, "code": worker.returncode})
+            _log.error("a worker ended", extra={"pid": worker.pid, "status": worker.returncode})
+            if worker.returncode == _WRONG_SETTING:
+                return _WRONG_SETTING
             if lived < _SHORT_LIFE_SECONDS:
                 time.sleep(_RESTART_SECONDS)
             self._spawn()
+        return None
 
     def _stop(self) -> int:
         for worker in self._workers:
@@ -245,4 +271,4 @@ if __name__ == "__main__":
         sys.exit(_main())
     except HubError as error:
         _log.critical("the hub cannot start", extra={"reason": error.message})
-        sys.exit(2)
+        sys.exit(_WRONG_SETTING if isinstance(error, SettingError) else 1)

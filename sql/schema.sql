@@ -514,9 +514,13 @@ BEGIN
     END IF;
     IF NEW.status = 'cancelled' THEN
         NEW.cancelled_at := coalesce(NEW.cancelled_at, NEW.finished_at);
-    END IF;
-    IF NEW.status IN ('ready', 'delivering', 'delivered') THEN
-        NEW.ready_at := coalesce(NEW.ready_at, now());
+    ELSE
+        NEW.cancelled_at := NULL;
+        IF NEW.status IN ('ready', 'delivering', 'delivered') THEN
+            NEW.ready_at := coalesce(NEW.ready_at, now());
+        ELSE
+            NEW.ready_at := NULL;
+        END IF;
     END IF;
     RETURN NEW;
 END
@@ -599,7 +603,8 @@ SELECT
             WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id
         )
     ) AS document
-FROM app.orders AS o;
+FROM app.orders AS o
+WHERE o.version > 0;  -- not before its items are there
 GRANT SELECT ON app.order_documents TO hub_api, hub_admin, hub_log;
 
 -- The answer of each committed operation, so that the same operation id twice is one change and one answer.
@@ -772,8 +777,11 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CREATE CONSTRAINT TRIGGER log AFTER INSERT OR UPDATE OR DELETE ON app.orders
+CREATE CONSTRAINT TRIGGER log AFTER INSERT OR DELETE ON app.orders
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION app.log_order();
+CREATE CONSTRAINT TRIGGER log_update AFTER UPDATE ON app.orders
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW)
+    EXECUTE FUNCTION app.log_order();
 
 -- A menu event fires only when what a guest sees has changed: one portion less of twenty is no news.
 CREATE FUNCTION app.log_menu_item() RETURNS trigger
@@ -846,22 +854,31 @@ CREATE CONSTRAINT TRIGGER log AFTER UPDATE ON app.tenants
           IS DISTINCT FROM (NEW.name, NEW.time_zone, NEW.locale, NEW.prices_include_tax, NEW.settings))
     EXECUTE FUNCTION app.log_hotel();
 
--- The end of a stay ends its topic: nodes close the sessions that hold it.
-CREATE FUNCTION app.log_stay_end() RETURNS trigger
+-- A topic that has ended: nodes close the sessions that hold it. A stay's ends with the stay, and when the stay
+-- moves to another room, whose tablet then asks for it; a device's ends when the device is no longer what its
+-- token says: another state, place or credential.
+CREATE FUNCTION app.log_topic_end() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    topic text := format('%s:%s', TG_ARGV[0], NEW.id);
     seq bigint := app.take_head(NEW.tenant_id);
 BEGIN
     INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
-    VALUES (NEW.tenant_id, seq, 'topic.ended', NEW.id, ARRAY['stay:' || NEW.id],
-            jsonb_build_object('topic', 'stay:' || NEW.id));
+    VALUES (NEW.tenant_id, seq, 'topic.ended', NEW.id, ARRAY[topic], jsonb_build_object('topic', topic));
     PERFORM app.ring_bell();
     RETURN NULL;
 END
 $$;
 CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.stays
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL)
-    EXECUTE FUNCTION app.log_stay_end();
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.ended_at IS NULL AND (NEW.ended_at IS NOT NULL OR OLD.room_number <> NEW.room_number))
+    EXECUTE FUNCTION app.log_topic_end('stay');
+CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.device_rooms
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.status = 'active' AND OLD.deleted_at IS NULL
+          AND (NEW.status, NEW.deleted_at, NEW.room_number, NEW.stations, NEW.credential_hash)
+              IS DISTINCT FROM (OLD.status, OLD.deleted_at, OLD.room_number, OLD.stations, OLD.credential_hash))
+    EXECUTE FUNCTION app.log_topic_end('device');
 
 -- Compares the server with the one the log was written under; on a difference every tenant gets a new epoch.
 -- Returns true when epochs were renewed.
@@ -930,7 +947,7 @@ ALTER FUNCTION app.ring_bell() OWNER TO hub_log;
 ALTER FUNCTION app.log_order() OWNER TO hub_log;
 ALTER FUNCTION app.log_menu_item() OWNER TO hub_log;
 ALTER FUNCTION app.log_hotel() OWNER TO hub_log;
-ALTER FUNCTION app.log_stay_end() OWNER TO hub_log;
+ALTER FUNCTION app.log_topic_end() OWNER TO hub_log;
 ALTER FUNCTION app.check_log_origin(bigint, integer) OWNER TO hub_log;
 ALTER FUNCTION app.prune_events(uuid, timestamptz, integer) OWNER TO hub_log;
 REVOKE CREATE ON SCHEMA app FROM hub_log;

@@ -73,6 +73,8 @@ class Database:
                 ) as scope:
                     return await work(scope)
             except (*_CONTENDED, *_LOST) as error:
+                if _is_refusal(error):
+                    raise _refused(error) from error
                 if not idempotent or attempt == ATTEMPTS:
                     raise _unavailable(error) from error
                 _log.info("transaction repeated", extra={"attempt": attempt, "reason": type(error).__name__})
@@ -90,6 +92,8 @@ class Database:
             async with tenant_scope(self.pool, tenant_id, actor, read_only=True, clock=self.clock) as scope:
                 yield scope
         except (*_CONTENDED, *_LOST, *_BUSY) as error:
+            if _is_refusal(error):
+                raise _refused(error) from error
             raise _unavailable(error) from error
         except asyncpg.DataError as error:
             raise _refused(error) from error
@@ -100,7 +104,12 @@ def _unavailable(error: BaseException) -> Unavailable:
     return Unavailable("the hub cannot reach its data now; try again")
 
 
-def _refused(error: asyncpg.DataError) -> InvalidInput:
+def _is_refusal(error: BaseException) -> bool:
+    """asyncpg refuses a value that it cannot encode with an InterfaceError that is a ValueError too."""
+    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+
+
+def _refused(error: BaseException) -> InvalidInput:
     """A value that passed the types and that PostgreSQL still refuses: the last line of defence."""
     _log.warning("value refused by the database", extra={"reason": type(error).__name__})
     return InvalidInput("a value is not acceptable")

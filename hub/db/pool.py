@@ -28,6 +28,10 @@ _STATEMENT_CACHE: Final = 512
 _NEVER: Final = 10**9
 _IDLE_SECONDS: Final = 300.0
 
+# Longer than any statement of these roles may take: past it the network swallows what is sent, and without an
+# end here a task would wait until TCP gives up. Migrations have no such limit.
+_PATIENCE: Final = {"hub_api": 10.0, "hub_relay": 10.0, "hub_auth": 10.0}
+
 # Whatever a statement may raise because of the server or the way to it.
 # InternalClientError: asyncpg's state machine, when the server ends a connection at the wrong moment.
 DATABASE_ERRORS: Final = (
@@ -82,6 +86,7 @@ async def connect(settings: Settings, role: Role) -> Connection:
             user=role.value,
             password=password(settings, role),
             timeout=10,
+            command_timeout=_PATIENCE.get(role),
             server_settings=_label(role),
         )
     try:
@@ -92,9 +97,10 @@ async def connect(settings: Settings, role: Role) -> Connection:
     return connection
 
 
-async def create_pool(settings: Settings, role: Role, size: int) -> Pool:
+async def create_pool(settings: Settings, role: Role, size: int, *, total: int | None = None) -> Pool:
     """A pool of at most `size` connections, proven to be `role`.
 
+    `total` is what all pools of all processes want of the server together; it must have room for them.
     Nothing is reset between two uses: the hub keeps no session state, and a reset costs a round trip.
     Raises SettingError for a wrong role or too small a server, Unavailable when the server does not answer.
     """
@@ -110,12 +116,13 @@ async def create_pool(settings: Settings, role: Role, size: int) -> Pool:
             statement_cache_size=_STATEMENT_CACHE,
             max_cached_statement_lifetime=0,
             timeout=10,
+            command_timeout=_PATIENCE.get(role),
             server_settings=_label(role),
             reset=_keep,
         )
     try:
         async with pool.acquire() as connection:
-            await _prove(connection, role, size)
+            await _prove(connection, role, total or size)
     except BaseException:
         pool.terminate()
         raise
@@ -149,7 +156,7 @@ async def _prove(connection: Connection | Pooled, role: Role, size: int) -> None
         )
     if row["room"] < size:
         raise SettingError(
-            f"the server allows {row['room']} connections, the pool of {role.value} alone wants {size}; "
+            f"the server allows {row['room']} connections, the hub wants {size}; "
             "lower HUB_DB_CONNECTIONS or raise max_connections.",
             field="HUB_DB_CONNECTIONS",
         )
@@ -162,6 +169,8 @@ def _explained(role: Role) -> Iterator[None]:
         yield
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
         raise Unavailable("the database does not answer") from error
+    except asyncpg.TooManyConnectionsError as error:
+        raise Unavailable("the database has no connection left; lower HUB_DB_CONNECTIONS") from error
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
         name = f"HUB_{role.name}_PASSWORD"
         raise SettingError(

@@ -109,4 +109,6 @@ async def tenant_scope(
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await connection.execute("ROLLBACK")
             raise
-        await connection.execute("COMMIT")
+        if await connection.execute("COMMIT") != "COMMIT":
+            # An aborted transaction answers ROLLBACK, and no error: somebody has swallowed the one before.
+            raise RuntimeError("the transaction was aborted, and nothing was committed")

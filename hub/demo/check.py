@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
+from websockets.exceptions import WebSocketException
 
 from hub.demo.screen import Refused, Screen, post
 from hub.errors import Unavailable
@@ -38,7 +39,7 @@ def check(
     server = spawn(environ, listener)
     try:
         latencies = uvloop.run(_play(host, port, server, tablet_code, kitchen_code))
-    except (Refused, Unavailable, TimeoutError, OSError) as error:
+    except (Refused, Unavailable, WebSocketException, TimeoutError, OSError, ValueError) as error:
         console.print(f"[red bold]check failed:[/] {str(error) or type(error).__name__}")
         return 1
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from typing import Final
 
 from rich.console import Console
 
@@ -16,8 +15,6 @@ from hub.laptop import start_missing
 from hub.serve import bind, serve
 from hub.settings import load
 from hub.telemetry import logs
-
-_PORT: Final = 8080
 
 
 def run(*, check: bool, fresh: bool, port: int | None, workers: int) -> int:

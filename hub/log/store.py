@@ -30,6 +30,7 @@ ALL_HEADS: Final = _queries["all_heads"]
 NEW_EVENTS: Final = _queries["new_events"]
 EVENTS_OF_MANY: Final = _queries["events_of_many"]
 ARM_BELL: Final = _queries["arm_bell"]
+LIMIT_SILENCE: Final = _queries["limit_silence"]
 BECOME_RELAY: Final = _queries["become_relay"]
 CHECK_ORIGIN: Final = _queries["check_origin"]
 
@@ -94,6 +95,10 @@ class RelayLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    async def limit_silence(self) -> None:
+        """Let the server end this connection, and with it the lock, when it hears nothing for long."""
+        await self._connection.execute(LIMIT_SILENCE.text)
 
     async def acquire(self) -> bool:
         """Try to become the one relay; true when this connection is it."""

@@ -56,6 +56,28 @@ class Broker(Protocol):
         """Whether it answers now."""
 
 
+class NoBroker:
+    """For several processes without Redis: it carries nothing, and says so."""
+
+    connected = False
+
+    async def run(self, listener: Listener) -> None:
+        listener.interrupted()
+        await asyncio.Event().wait()
+
+    async def subscribe(self, channel: str) -> None:
+        """Nothing will come: whoever wants to know compares heads."""
+
+    async def unsubscribe(self, channel: str) -> None:
+        """There is nothing to end."""
+
+    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        raise BrokerDown("there is no broker")
+
+    async def ping(self) -> bool:
+        return False
+
+
 class MemoryBroker:
     """The broker of one process that has no Redis."""
 

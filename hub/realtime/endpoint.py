@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
@@ -241,6 +242,9 @@ class Endpoint:
             if isinstance(command, Failed):
                 session.write(Frame(command))
                 continue
+            if session.phase is Phase.CLOSED or session.principal.expires_at <= time.time():
+                session.close(CloseCode.TOKEN_EXPIRED)
+                return
             try:
                 result = await self._doors.call(command.name, session.principal, command.op_id, command.args)
                 reply = Frame(Done(command.id, result))

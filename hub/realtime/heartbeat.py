@@ -21,10 +21,13 @@ _JITTER: Final = 0.1
 
 
 class Heartbeat:
-    """`server_time` gives the text of the hub's clock for position frames."""
+    """`server_time` gives the text of the hub's clock for position frames. They are sent only while
+    `sighted`: a node that cannot see the heads does not know that its screens are up to date, and must not
+    say so."""
 
-    def __init__(self, server_time: Callable[[], str]) -> None:
+    def __init__(self, server_time: Callable[[], str], sighted: Callable[[], bool]) -> None:
         self._server_time = server_time
+        self._sighted = sighted
         self._due: list[tuple[float, int, float, Session]] = []
         self._order = itertools.count()
 
@@ -40,7 +43,7 @@ class Heartbeat:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             now = time.monotonic()
-            text = self._server_time()
+            text = self._server_time() if self._sighted() else None
             while self._due and self._due[0][0] <= now:
                 _, _, seconds, session = heapq.heappop(self._due)
                 if session.phase is Phase.CLOSED:
@@ -48,5 +51,6 @@ class Heartbeat:
                 if session.principal.expires_at <= time.time():
                     session.close(CloseCode.TOKEN_EXPIRED)
                     continue
-                session.heartbeat(text)
+                if text is not None:
+                    session.heartbeat(text)
                 self._push(now + seconds * random.uniform(1 - _JITTER, 1.0), seconds, session)

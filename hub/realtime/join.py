@@ -50,20 +50,31 @@ async def keep_joined(session: Session, past: Past) -> None:
     """Do every join that the session asks for, until it is closed."""
     while session.phase is not Phase.CLOSED:
         generation, since = await session.wait_for_join()
+        join = _Join(session, generation, past, since)
         try:
-            await _taken(session, past)
-            await _Join(session, generation, past).run(since)
+            await _repeat(join, session, past)
         except TimeoutError:
             session.close(CloseCode.TOO_SLOW)
         except _Superseded:
             continue
         except HubError as error:
-            if error.temporary:
-                # The database is away. The socket stays, and the join is tried again.
-                await asyncio.sleep(random.uniform(0.5, 1.5) * _RETRY_SECONDS)
-                session.rejoin(since)
-            else:
-                session.close(CloseCode.REVOKED if error.status < 500 else CloseCode.INTERNAL)
+            session.close(CloseCode.REVOKED if error.status < 500 else CloseCode.INTERNAL)
+        except Exception:
+            session.close(CloseCode.INTERNAL)
+            raise
+
+
+async def _repeat(join: _Join, session: Session, past: Past) -> None:
+    """While the database is away the socket stays, and the join goes on from where it is."""
+    while True:
+        try:
+            await _taken(session, past)
+            await join.run()
+            return
+        except HubError as error:
+            if not error.temporary:
+                raise
+            await join.still(asyncio.sleep(random.uniform(0.5, 1.5) * _RETRY_SECONDS))
 
 
 async def _taken(session: Session, past: Past) -> None:
@@ -76,46 +87,50 @@ class _Superseded(Exception):
 
 
 class _Join:
-    def __init__(self, session: Session, generation: int, past: Past) -> None:
+    """`cursor` is what the client has been sent; None when it needs a snapshot."""
+
+    def __init__(self, session: Session, generation: int, past: Past, cursor: Position | None) -> None:
         self._session = session
         self._generation = generation
         self._past = past
+        self._cursor = cursor
 
-    async def run(self, since: Position | None) -> None:
+    async def run(self) -> None:
         session, past, feed = self._session, self._past, self._session.feed
-        cursor = since
         while True:
-            await self._still(feed.positioned())
+            await self.still(feed.positioned())
             base, epoch = session.start_buffering(), feed.epoch
-            await self._still(past.admit(session))
+            await self.still(past.admit(session))
             # A position that a client brings is checked against the log, even when it looks like the newest.
             checked = False
-            if cursor is None or cursor.epoch != epoch:
-                cursor = await self._snapshot()
-                if cursor.epoch != epoch:
+            if self._cursor is None or self._cursor.epoch != epoch:
+                self._cursor = await self._snapshot()
+                if self._cursor is None:
                     # This node has not heard of the new epoch yet; it will, at the next look at the heads.
-                    await self._still(asyncio.sleep(_RETRY_SECONDS))
+                    await self.still(asyncio.sleep(_RETRY_SECONDS))
                     continue
                 checked = True
-            while cursor is not None and (cursor.seq < base or not checked):
-                cursor = await self._replay(cursor)
+            while self._cursor is not None and (self._cursor.seq < base or not checked):
+                self._cursor = await self._replay(self._cursor)
                 checked = True
-            if cursor is not None and session.go_live(cursor.seq, base):
+            if self._cursor is not None and session.go_live(self._cursor.seq, base):
                 session.heartbeat(past.server_time())
                 return
 
-    async def _snapshot(self) -> Position:
+    async def _snapshot(self) -> Position | None:
+        """Send the state; its position, or None when it is not of the feed's epoch and was not sent."""
         session = self._session
-        state = await self._still(self._past.state(session.feed.tenant_id))
-        if state.epoch == session.feed.epoch:
-            session.write(snapshot_frame(state, session.topics))
-            await self._still(_taken(session, self._past))
+        state = await self.still(self._past.state(session.feed.tenant_id))
+        if state.epoch != session.feed.epoch:
+            return None
+        session.write(snapshot_frame(state, session.topics))
+        await self.still(_taken(session, self._past))
         return Position(state.epoch, state.seq)
 
     async def _replay(self, cursor: Position) -> Position | None:
         """Send a page after the cursor; the new cursor, or None when only a snapshot helps."""
         session, past = self._session, self._past
-        page = await self._still(past.page(session.feed.tenant_id, cursor.seq, past.page_events))
+        page = await self.still(past.page(session.feed.tenant_id, cursor.seq, past.page_events))
         last = page.events[-1].seq if page.events else cursor.seq
         behind = page.head - cursor.seq
         if (
@@ -129,14 +144,14 @@ class _Join:
             if not session.topics.isdisjoint(event.topics):
                 session.write(event_frame(event))
                 if session.full:
-                    await self._still(_taken(session, past))
-        await self._still(_taken(session, past))
+                    await self.still(_taken(session, past))
+        await self.still(_taken(session, past))
         if not page.events:
             # Read from a replica that is behind, perhaps.
-            await self._still(asyncio.sleep(0))
+            await self.still(asyncio.sleep(0))
         return Position(cursor.epoch, last)
 
-    async def _still(self, step: Awaitable[T]) -> T:
+    async def still(self, step: Awaitable[T]) -> T:
         """Take a step, and go on only if this join is still the one that is wanted."""
         result = await step
         if self._session.generation != self._generation:

@@ -36,7 +36,7 @@ class Node:
 
     def __init__(
         self,
-        broker: Broker | None,
+        broker: Broker,
         courier: Callable[[], bool],
         channels: Channels,
         heads: Callable[[Iterable[UUID]], Awaitable[list[Head]]],
@@ -106,8 +106,7 @@ class Node:
         await self._empty.wait()
 
     async def _open(self, feed: Feed) -> None:
-        if self._broker is not None:
-            await self._broker.subscribe(self._channels.events(feed.tenant_id))
+        await self._broker.subscribe(self._channels.events(feed.tenant_id))
         # Only a head read after the confirmed subscription makes a position: from there on nothing is missed.
         del self._opening[feed.tenant_id]
         self._look.set()
@@ -177,7 +176,7 @@ class Node:
                 del self._feeds[tenant_id], self._by_channel[channel], self._idle_since[tenant_id]
                 await feed.aclose()
                 # the tenant may have come back while this waited
-                if self._broker is not None and channel not in self._by_channel:
+                if channel not in self._by_channel:
                     await self._broker.unsubscribe(channel)
 
     async def aclose(self) -> None:

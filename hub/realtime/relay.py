@@ -7,8 +7,7 @@ then compare heads, which finds whatever its predecessor had not sent - and goes
     cursor   every transaction that was running at the last look is at or after the cursor; so all events with
              xid >= cursor are read, and those already published are dropped by their seq
     heads    when a long transaction, even one in another database of the server, holds the cursor back and
-    the
-             same events are read again and again, the relay compares heads instead, until the cursor moves
+             the same events are read again and again, the relay compares heads instead, until it moves
 
 The bell: while events are few a writer rings (NOTIFY) and the relay sleeps; while they come fast it is
 disarmed, because NOTIFY serialises all commits of the cluster, and the relay polls.
@@ -85,6 +84,7 @@ class Relay:
 
     async def _serve(self, connection: Connection) -> None:
         log = RelayLog(connection)
+        await log.limit_silence()
         while True:
             if await log.acquire():
                 break
@@ -200,6 +200,9 @@ class Watch:
         }
         rows = await self._log.events_after(changed, _PER_TENANT) if changed else []
         fresh = self._take(rows)
+        for tenant_id in changed.keys() - {event.tenant_id for event in rows}:
+            # retention has taken them all; nodes learn by the heads that they need a snapshot
+            self._published[tenant_id] = max(head.seq for head in heads if head.tenant_id == tenant_id)
         if all(self._published[head.tenant_id] >= head.seq for head in heads if head.tenant_id in changed):
             # Up to the moment of these heads everything is published, so their cursor holds.
             self.by_heads = cursor == self._cursor

@@ -28,6 +28,8 @@ _TELLING: Final = re.compile(r"password|secret|token|credential|authorization|co
 _TOKEN: Final = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
 _CREDENTIAL: Final = re.compile(r"\b[0-9a-f]{32}\.[0-9a-f]{32}\.[\w-]+")
 _URL_PASSWORD: Final = re.compile(r"(://[^\s:/@]*):[^\s/@]+@")
+# PostgreSQL repeats the whole row when a constraint refuses it: a guest's own words among the rest.
+_DETAIL: Final = re.compile(r"(?m)^(DETAIL: +).*$")
 _BLOT: Final = "***"
 
 
@@ -93,7 +95,7 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     if not record.exc_info or record.exc_info[0] is None:
         return ""
-    return _clean(formatter.formatException(record.exc_info))
+    return _DETAIL.sub(rf"\1{_BLOT}", _clean(formatter.formatException(record.exc_info)))
 
 
 def _clean(text: str) -> str:

@@ -155,9 +155,13 @@ BEGIN
     END IF;
     IF NEW.status = 'cancelled' THEN
         NEW.cancelled_at := coalesce(NEW.cancelled_at, NEW.finished_at);
-    END IF;
-    IF NEW.status IN ('ready', 'delivering', 'delivered') THEN
-        NEW.ready_at := coalesce(NEW.ready_at, now());
+    ELSE
+        NEW.cancelled_at := NULL;
+        IF NEW.status IN ('ready', 'delivering', 'delivered') THEN
+            NEW.ready_at := coalesce(NEW.ready_at, now());
+        ELSE
+            NEW.ready_at := NULL;
+        END IF;
     END IF;
     RETURN NEW;
 END
@@ -240,7 +244,8 @@ SELECT
             WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id
         )
     ) AS document
-FROM app.orders AS o;
+FROM app.orders AS o
+WHERE o.version > 0;  -- not before its items are there
 GRANT SELECT ON app.order_documents TO hub_api, hub_admin, hub_log;
 
 -- Deletes at most `batch` of a tenant's answers of operations given before `before`; returns how many went.

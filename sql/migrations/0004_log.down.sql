@@ -1,12 +1,14 @@
 DROP FUNCTION app.prune_events(uuid, timestamptz, integer);
 DROP FUNCTION app.check_log_origin(bigint, integer);
+DROP TRIGGER log_end ON app.device_rooms;
 DROP TRIGGER log_end ON app.stays;
 DROP TRIGGER log ON app.tenants;
 DROP TRIGGER log_update ON app.menu_items;
 DROP TRIGGER log_change ON app.menu_items;
+DROP TRIGGER log_update ON app.orders;
 DROP TRIGGER log ON app.orders;
 DROP TRIGGER create_head ON app.tenants;
-DROP FUNCTION app.log_stay_end();
+DROP FUNCTION app.log_topic_end();
 DROP FUNCTION app.log_hotel();
 DROP FUNCTION app.log_menu_item();
 DROP FUNCTION app.log_order();

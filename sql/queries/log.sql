@@ -106,6 +106,10 @@ ORDER BY event.tenant_id, event.seq;
 -- Says whether writers shall ring.
 UPDATE app.relay_bell SET armed = $1 WHERE armed <> $1;
 
+-- name: limit_silence (write)
+-- A relay speaks every second; a server that hears nothing for so long has lost it, and frees its lock.
+SET idle_session_timeout = '10s';
+
 -- name: become_relay (read)
 -- True when this connection now holds the one relay of the database.
 SELECT pg_try_advisory_lock(7527030595687047545);

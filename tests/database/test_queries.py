@@ -31,6 +31,7 @@ RUN_BY: Final = {
     "log.new_events": Role.RELAY,
     "log.events_of_many": Role.RELAY,
     "log.arm_bell": Role.RELAY,
+    "log.limit_silence": Role.RELAY,
     "log.become_relay": Role.RELAY,
     "log.check_origin": Role.RELAY,
 }

@@ -107,9 +107,11 @@ async def test_whoever_the_url_names_the_pool_is_its_role(settings: Settings) ->
 
 
 async def test_a_server_that_is_too_small(settings: Settings) -> None:
-    with pytest.raises(SettingError, match="the pool of hub_api alone wants 1000") as caught:
+    with pytest.raises(SettingError, match="the hub wants 1000") as caught:
         await create_pool(settings, Role.API, 1000)
     assert caught.value.details == {"field": "HUB_DB_CONNECTIONS"}
+    with pytest.raises(SettingError, match="the hub wants 1000"):
+        await create_pool(settings, Role.API, 2, total=1000)
 
 
 async def test_a_database_that_does_not_exist(settings: Settings) -> None:

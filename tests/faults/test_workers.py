@@ -115,3 +115,14 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+async def test_a_wrong_setting_stops_the_supervisor(settings: Settings) -> None:
+    """It does not start the same failing workers again and again."""
+    member = Fleet(settings, 1, HUB_WORKERS="2", HUB_DB_CONNECTIONS="8").members[0]
+    member.start()
+    assert member.process is not None
+    try:
+        assert await asyncio.to_thread(member.process.wait, 20) == 2
+    finally:
+        member.listener.close()

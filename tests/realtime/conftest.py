@@ -69,7 +69,7 @@ async def running(
         if not started.done():
             await task
         live = await started
-        if relay and live.hub.relay is not None:
+        if relay:
             async with asyncio.timeout(DEADLINE):
                 await live.hub.relay.standing.wait()
         yield live

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from hub.log.event import State
+from hub.errors import Unavailable
+from hub.log.event import Head, Page, State
 from tests.factories import make_hotel
 from tests.realtime.conftest import Live, head, running, screens
 from tests.realtime.screens import Document, Screen
@@ -222,3 +223,63 @@ async def test_a_head_that_went_back_in_the_same_epoch_is_noticed(
             await admin.execute("UPDATE app.tenant_heads SET seq = 0 WHERE tenant_id = $1", hotel.tenant_id)
         await kitchen.until(lambda: len(kitchen.snapshots) == 2)
         assert kitchen.orders() == {}
+
+
+async def test_a_database_that_fails_in_the_middle_of_a_replay_repeats_nothing(
+    settings: Settings, admin: Connection
+) -> None:
+    """The second page cannot be read at first; the join goes on from what it has sent."""
+    hotel = await make_hotel(admin)
+    async with running(msgspec.structs.replace(settings, replay_page=2), relay=False) as live:
+        async with live.screen(hotel.tablet(0)) as tablet:
+            for _ in range(5):
+                await order(tablet, hotel)
+        original: Callable[[UUID, int, int], Awaitable[Page]] = live.hub.past.page
+        calls = 0
+
+        async def flaky(tenant_id: UUID, after: int, limit: int) -> Page:
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                raise Unavailable("not now")
+            return await original(tenant_id, after, limit)
+
+        msgspec.structs.force_setattr(live.hub.past, "page", flaky)
+        last = await head(admin, hotel)
+        screen = await resumed(live, admin, hotel, (str(await epoch(admin, hotel)), last - 5))
+    assert calls >= 4
+    assert screen.snapshots == []
+    assert screen.applied == list(range(last - 4, last + 1))
+
+
+async def test_a_node_that_cannot_see_the_heads_does_not_say_live(
+    settings: Settings, admin: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way to the database swallows everything: no position frames, so that screens turn stale."""
+    hotel = await make_hotel(admin)
+    quick = msgspec.structs.replace(settings, heads_seconds=0.1, heads_alone_seconds=0.1)
+    async with running(quick, relay=False) as live, live.screen(hotel.kitchen()) as kitchen:
+        original = live.hub.node._heads
+        away, back = asyncio.Event(), asyncio.Event()
+
+        async def swallowed(tenants: Iterable[UUID]) -> list[Head]:
+            away.set()
+            await back.wait()
+            return await original(tenants)
+
+        monkeypatch.setattr(live.hub.node, "_heads", swallowed)
+        await away.wait()
+        loop = asyncio.get_running_loop()
+
+        async def blind_for(seconds: float) -> int:
+            """Wait so long since the last look at the heads; the position frames until then."""
+            async with asyncio.timeout(20):
+                while True:
+                    if loop.time() - live.hub.node.heads_checked_at > seconds:
+                        return sum(frame["type"] == "position" for frame in kitchen.frames)
+                    await asyncio.sleep(0.02)
+
+        before = await blind_for(0.6)
+        assert await blind_for(1.6) == before, "five intervals without a frame"
+        back.set()
+        await kitchen.until(lambda: sum(frame["type"] == "position" for frame in kitchen.frames) > before)

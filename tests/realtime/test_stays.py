@@ -131,3 +131,35 @@ async def test_an_order_that_moves_to_another_stay_leaves_the_old_room(
 
 async def epoch(admin: Connection, hotel: Hotel) -> object:
     return await admin.fetchval("SELECT epoch FROM app.tenant_heads WHERE tenant_id = $1", hotel.tenant_id)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["status = 'lost'", "room_number = '999'", "deleted_at = now()", "credential_hash = sha256('new')"],
+)
+async def test_a_device_that_is_no_longer_what_its_token_says_is_cut_off(
+    live: Live, admin: Connection, hotel: Hotel, change: str
+) -> None:
+    async with screens(live, hotel.tablet(0), hotel.kitchen()) as (tablet, kitchen):
+        await admin.execute(
+            f"UPDATE app.device_rooms SET {change} WHERE tenant_id = $1 AND id = $2",
+            hotel.tenant_id,
+            hotel.rooms[0].tablet_id,
+        )
+        await tablet.until(lambda: bool(tablet.closes))
+        assert tablet.closes == [4503]
+        await kitchen.reach(await head(admin, hotel))
+        assert kitchen.closes == []
+
+
+async def test_a_stay_that_moves_to_another_room_leaves_the_old_rooms_tablet(
+    live: Live, admin: Connection, hotel: Hotel
+) -> None:
+    async with live.screen(hotel.tablet(0)) as tablet:
+        await admin.execute(
+            "UPDATE app.stays SET room_number = '998' WHERE tenant_id = $1 AND id = $2",
+            hotel.tenant_id,
+            hotel.rooms[0].stay_id,
+        )
+        await tablet.until(lambda: bool(tablet.closes))
+        assert tablet.closes == [4503]
