@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import redis.asyncio
@@ -41,7 +41,7 @@ class RedisBroker:
             protocol=2,  # cheaper to read than RESP3, which pub/sub does not need
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
+            retry=Retry(NoBackoff(), 0, supported_errors=()),  # no error is met by connecting again silently
         )
         self._control = control
         self._wanted: set[str] = {control}
@@ -110,32 +110,41 @@ class RedisBroker:
                 raise TimeoutError("redis does not answer")
             if now - pinged > _PING_SECONDS:
                 pinged = now
-                async with self._sending:
-                    await pubsub.ping()
+                await self._send(lambda pubsub: pubsub.ping())
 
     async def subscribe(self, channel: str) -> None:
         self._wanted.add(channel)
-        pubsub = self._pubsub
-        if pubsub is None:
-            return
         confirmed = self._confirmed.setdefault(channel, asyncio.get_running_loop().create_future())
         try:
-            async with self._sending:
-                await pubsub.subscribe(channel)
-            await asyncio.wait_for(asyncio.shield(confirmed), _SILENCE_SECONDS)
+            if await self._send(lambda pubsub: pubsub.subscribe(channel)):
+                await asyncio.wait_for(asyncio.shield(confirmed), _SILENCE_SECONDS)
         except Exception:  # noqa: BLE001 - as in `run`
             # the reader sees the same failure, reconnects and subscribes to all that is wanted
             return
 
     async def unsubscribe(self, channel: str) -> None:
         self._wanted.discard(channel)
-        if (pubsub := self._pubsub) is not None:
+        try:
+            await self._send(lambda pubsub: pubsub.unsubscribe(channel), unless=channel)
+        except Exception:  # noqa: BLE001 - as in `run`
+            return
+
+    async def _send(self, act: Callable[[PubSub], Awaitable[object]], unless: str | None = None) -> bool:
+        """Send on the connection that is read, if there is one, unless a channel is wanted by then.
+
+        After a failure nobody sends on it any more: redis-py would connect again by itself, and nobody would
+        read there.
+        """
+        async with self._sending:
+            pubsub = self._pubsub
+            if pubsub is None or unless in self._wanted:
+                return False
             try:
-                async with self._sending:
-                    if channel not in self._wanted:
-                        await pubsub.unsubscribe(channel)
-            except Exception:  # noqa: BLE001 - as in `run`
-                return
+                await act(pubsub)
+            except Exception:
+                self._pubsub = None
+                raise
+            return True
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         try:

@@ -333,6 +333,32 @@ async def wired(impatient: None, cable: Cable) -> AsyncIterator[Station]:
         yield station
 
 
+async def test_cuts_at_any_moment_end_nothing(cable: Cable, wired: Station) -> None:
+    """Channels come and go while the connection is cut again and again: calls return, the broker lives on."""
+    kept = channel()
+    await wired.broker.subscribe(kept)
+    over = asyncio.Event()
+
+    async def come_and_go() -> None:
+        while not over.is_set():
+            name = channel()
+            async with asyncio.timeout(DEADLINE):
+                await wired.broker.subscribe(name)
+                await wired.broker.unsubscribe(name)
+            await asyncio.sleep(0.002)  # a pace: while disconnected both return at once
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(come_and_go())
+        for turn in range(2, 20):
+            cable.cut()
+            await wired.ear.break_off(turn)
+        over.set()
+    await wired.connected()
+    await wired.broker.publish([(kept, b"still here")])
+    await wired.ear.hear_one(kept, b"still here")
+
+
 async def test_a_cut_connection_is_announced_and_comes_back(cable: Cable, wired: Station) -> None:
     name = channel()
     await wired.broker.subscribe(name)
