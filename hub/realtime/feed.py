@@ -107,6 +107,11 @@ class Feed:
         elif head.seq > self.seq:
             self.fill()
 
+    def vanish(self) -> None:
+        """There is no such tenant: nobody has anything to see here."""
+        for session in self._members():
+            session.end()
+
     def _settle(self, head: Head) -> None:
         self.epoch, self.seq = head.epoch, head.seq
         parked, self._parked = self._parked, {}

@@ -163,7 +163,11 @@ class Node:
         }
         if not before:
             return
-        for head in await self._heads(before):
+        heads = await self._heads(before)
+        for tenant_id in before.keys() - {head.tenant_id for head in heads}:
+            if (feed := self._feeds.get(tenant_id)) is not None:
+                feed.vanish()
+        for head in heads:
             if (feed := self._feeds.get(head.tenant_id)) is not None:
                 feed.observe(head, before[head.tenant_id])
 

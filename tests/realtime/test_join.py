@@ -283,3 +283,11 @@ async def test_a_node_that_cannot_see_the_heads_does_not_say_live(
         assert await blind_for(1.6) == before, "five intervals without a frame"
         back.set()
         await kitchen.until(lambda: sum(frame["type"] == "position" for frame in kitchen.frames) > before)
+
+
+async def test_a_tenant_that_does_not_exist_has_nothing_to_show(live: Live, hotel: Hotel) -> None:
+    """A token that was signed for a hotel that is no longer there."""
+    screen = live.screen(msgspec.structs.replace(hotel.kitchen(), tenant_id=uuid4()))
+    async with screen:
+        await screen.until(lambda: bool(screen.closes))
+    assert screen.closes == [4503]
