@@ -65,6 +65,8 @@ def missing() -> list[str]:
         absent.append("postgresql-15")
     if not Path(OLD_SERVERS["HUB_REDIS_BIN"]).exists():
         absent.append("redis-server")
+    if shutil.which("node") is None:
+        absent.append("nodejs")
     return absent
 
 

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from hub.db.pool import Connection
     from hub.embedded import Servers
 
+# The tests of the pages import Playwright, which `hub test --all` installs and `hub test` does without.
+collect_ignore = [] if find_spec("playwright") else ["browser"]
 TEMPLATE = "hub_template"
 TOKEN_KEY = TokenKey(kid="test", algorithm="HS256", secret=b"a secret of the tests, 32 bytes or more")
 

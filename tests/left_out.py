@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import pytest
 
@@ -18,3 +19,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _left_out:
         counts = ", ".join(f"{count} {name}" for name, count in _left_out.most_common())
         terminalreporter.write_line(f"left out: {counts}")
+    if find_spec("playwright") is None:
+        terminalreporter.write_line("left out: browser, because playwright is not installed")

@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from playwright.async_api import expect
 
 from tests.browser.probes import BOXES, FAINT, GLYPHS, ORDER, SMALL, VISIBLE, WHOLE
@@ -21,9 +20,8 @@ NODE = shutil.which("node")
 JAPANESE = re.compile(r"[぀-ヿ㐀-鿿]")
 
 
-@pytest.mark.skipif(NODE is None, reason="node is not installed")
 def test_the_modules_of_the_pages() -> None:
-    assert NODE is not None
+    assert NODE is not None, "install nodejs"
     run = subprocess.run(
         [NODE, "--test", "."],
         cwd=Path(__file__).parent / "js",
