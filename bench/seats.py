@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
@@ -41,7 +42,7 @@ class Listener(Protocol):
         """The hub has closed the socket, or it broke."""
 
 
-class Seat:
+class Seat(ABC):
     """A device with its socket. `waiting` counts commands without a reply; the hub names their `limit`."""
 
     def __init__(self, device: Device, name: str, listener: Listener) -> None:
@@ -87,9 +88,11 @@ class Seat:
         self.waiting += sent
         return sent
 
+    @abstractmethod
     def reply(self, reply: Reply, now: float) -> None:
-        raise NotImplementedError
+        """The answer to one of the seat's commands."""
 
+    @abstractmethod
     def ticket(self, event: Event, now: float) -> None:
         """An event of an order."""
 
@@ -140,6 +143,9 @@ class Tablet(Seat):
 
     def reply(self, reply: Reply, now: float) -> None:
         self._listener.answered(reply, now)
+
+    def ticket(self, event: Event, now: float) -> None:
+        """What becomes of an order is measured on the kitchen's screen."""
 
 
 class Kitchen(Seat):

@@ -205,9 +205,6 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         )
         endpoint = Endpoint(node, past, heartbeat, doors, settings)
 
-        async def database_answers() -> None:
-            await api.fetchval("SELECT 1")
-
         async def broker_answers() -> None:
             if not await broker.ping():
                 raise ConnectionError("no broker: nodes compare heads instead")
@@ -218,7 +215,7 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
 
         watch = health.Health(
             [
-                health.Check("database", database_answers),
+                health.Check("database", database.ping),
                 health.Check("heads", heads_are_read),
                 health.Check("broker", broker_answers, required=False),
             ]

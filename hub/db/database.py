@@ -85,6 +85,10 @@ class Database:
             await asyncio.sleep(random.uniform(0.5, 1.5) * _BACKOFF_SECONDS * 2**attempt)
             attempt += 1
 
+    async def ping(self) -> None:
+        """Returns when the database answers; raises whatever goes wrong."""
+        await self.pool.fetchval("SELECT 1")
+
     @asynccontextmanager
     async def read(self, tenant_id: UUID, actor: Actor) -> AsyncIterator[Scope]:
         """A read-only transaction of the tenant. Raises Unavailable when the database cannot do it now."""
