@@ -8,10 +8,13 @@ stay readable. A file is one transaction with its bookkeeping, unless its first 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
+import hmac
 import random
 import re
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 _FILE: Final = re.compile(r"^(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.up\.sql$")
 _LOCK: Final = 0x6875_625F_6D69_6772  # "hub_migr"; advisory locks belong to one database
+_SCRAM_ROUNDS: Final = 4096  # PostgreSQL's own default
 _LOCK_SECONDS: Final = 60.0
 _NO_TRANSACTION: Final = "-- migrate: no-transaction"
 # While a migration waits for a table, everybody else waits behind it: better to give up soon and try again.
@@ -148,12 +152,22 @@ async def prepare(settings: Settings) -> None:
 async def _give_password(connection: Connection, settings: Settings, role: Role, secret: str) -> None:
     """Set the role's password. Who may not do that must find it set already."""
     statement = await connection.fetchval(
-        "SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)", role.value, secret
+        "SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)", role.value, scram_verifier(secret)
     )
     try:
         await connection.execute(statement)
     except asyncpg.InsufficientPrivilegeError:
         await (await connect(settings, role)).close()
+
+
+def scram_verifier(secret: str) -> str:
+    """What PostgreSQL stores of a password (RFC 5802); sent in its place, so that no server log can show it."""
+    salt = secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", secret.encode(), salt, _SCRAM_ROUNDS)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    salt64, stored64, server64 = (base64.b64encode(part).decode() for part in (salt, stored, server))
+    return f"SCRAM-SHA-256${_SCRAM_ROUNDS}:{salt64}${stored64}:{server64}"
 
 
 async def create_database(maintenance_url: str, name: str) -> None:
