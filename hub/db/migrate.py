@@ -161,7 +161,7 @@ async def _give_password(connection: Connection, settings: Settings, role: Role,
 
 
 def scram_verifier(secret: str) -> str:
-    """What PostgreSQL stores of a password (RFC 5802); sent in its place, so that no server log can show it."""
+    """What PostgreSQL stores of a password (RFC 5802); sent in its place, so that no server log shows it."""
     salt = secrets.token_bytes(16)
     salted = hashlib.pbkdf2_hmac("sha256", secret.encode(), salt, _SCRAM_ROUNDS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
