@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.db.database import Database
+from hub.db.migrate import prepare
 from hub.db.pool import Role, connect, create_pool
 from hub.db.queries import Query
 from hub.db.scope import Actor, Scope
@@ -151,7 +152,10 @@ async def reloaded(admin: Connection, settings: Settings, *, refuses: bool) -> N
 
 async def test_a_wrong_password_names_its_setting(admin: Connection, settings: Settings) -> None:
     rules = Path(await admin.fetchval("SHOW hba_file"))
-    await admin.execute("ALTER ROLE hub_api PASSWORD 'a ''secret'' of the tests'")
+    right = msgspec.structs.replace(settings, api_password="a 'secret' of the tests")
+    await prepare(right)
+    stored: str = await admin.fetchval("SELECT rolpassword FROM pg_authid WHERE rolname = 'hub_api'")
+    assert stored.startswith("SCRAM-SHA-256$4096:")
     # the name of the database, in the tests, is that of the namespace
     with rule_before(rules, f"local {settings.namespace} hub_api,hub_relay scram-sha-256\n"):
         await reloaded(admin, settings, refuses=True)
@@ -167,7 +171,6 @@ async def test_a_wrong_password_names_its_setting(admin: Connection, settings: S
                 await attempt
             assert caught.value.details == {"field": name}
             assert "secret" not in str(caught.value)
-        right = msgspec.structs.replace(settings, api_password="a 'secret' of the tests")
         await (await connect(right, Role.API)).close()
     await reloaded(admin, settings, refuses=False)
     await admin.execute("ALTER ROLE hub_api PASSWORD NULL")
