@@ -88,6 +88,15 @@ class InvalidInput(HubError):
     status = 400
     title = "Invalid input"
 
+    @classmethod
+    def from_validation(cls, text: str, *, whole: str | None = None) -> InvalidInput:
+        """msgspec's words as ours: "Expected `int`, got `str` - at `$.lines[0]`" becomes text and field.
+
+        `whole` is the field when the fault is not in a part.
+        """
+        message, _, path = text.partition(" - at `$")
+        return cls(message, field=path.rstrip("`").lstrip(".") or whole)
+
 
 class MethodNotAllowed(InvalidInput):
     code = "method_not_allowed"

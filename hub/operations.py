@@ -115,7 +115,7 @@ def decode(raw: bytes | Raw, wanted: type[T]) -> T:
     try:
         value = msgspec.json.decode(raw, type=wanted)
     except msgspec.ValidationError as error:
-        raise invalid(error) from error
+        raise InvalidInput.from_validation(str(error)) from error
     except msgspec.DecodeError as error:
         # names the byte, and nothing of the content
         raise InvalidInput(f"not valid JSON text: {error}") from error
@@ -125,13 +125,6 @@ def decode(raw: bytes | Raw, wanted: type[T]) -> T:
     if b"\\u0000" in bytes(raw) and (where := _find_nul(msgspec.to_builtins(value), "")) is not None:
         raise InvalidInput("the text has a NUL character", field=where)
     return value
-
-
-def invalid(error: msgspec.ValidationError) -> InvalidInput:
-    """msgspec's refusal as ours: "Expected `int`, got `str` - at `$.lines[0]`" becomes text and field."""
-    message, _, path = str(error).partition(" - at `$")
-    field = path.rstrip("`").lstrip(".")
-    return InvalidInput(message, field=field) if field else InvalidInput(message)
 
 
 def _find_nul(value: object, path: str) -> str | None:

@@ -34,7 +34,11 @@ _EMPTY: Final = Raw(b"{}")
 
 
 class CloseCode(IntEnum):
-    """Why the hub closes a socket. 4000-4499: come back; 4500-4999: do not, something must change first."""
+    """Why the hub closes a socket. 4000-4499: come back; 4500-4999: do not, something must change first.
+
+    POSITION_LOST, NO_PONG, REPLACED, LIMIT and FORBIDDEN are reserved: clients know them, the hub does not
+    send them yet.
+    """
 
     reason: str
 
@@ -205,8 +209,7 @@ def parse(text: str | None) -> ClientFrame | Failed:
     try:
         frame: ClientFrame = _decoder.decode(text)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        raise InvalidInput(message, field=path.rstrip("`").lstrip(".") or "frame") from error
+        raise InvalidInput.from_validation(str(error), whole="frame") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         if (number := _command_id(text)) is not None:
             return Failed(number, InvalidInput("the text is not valid Unicode", field="args").to_data())

@@ -54,14 +54,13 @@ _log = logging.getLogger(__name__)
 class Relay:
     """`connect` opens a connection as hub_relay. Call `run` in a task; it serves until cancelled.
 
-    `standing` is set while this process is the relay; `published` counts the events it has sent.
+    `standing` is set while this process is the relay.
     """
 
     def __init__(
         self, connect: Callable[[], Coroutine[Any, Any, Connection]], broker: Broker, channels: Channels
     ) -> None:
         self.standing = asyncio.Event()
-        self.published = 0
         self._connect = connect
         self._broker = broker
         self._channels = channels
@@ -136,7 +135,6 @@ class Relay:
         except BrokerDown:
             # Nodes compare heads when they are connected again, and every few seconds anyway.
             return
-        self.published += len(events)
 
     async def _announce(self) -> None:
         try:

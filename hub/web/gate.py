@@ -10,7 +10,7 @@ from msgspec import Struct
 from starlette.requests import ClientDisconnect
 
 from hub.errors import InvalidInput, TooLarge, Unauthorized, UnsupportedMediaType
-from hub.operations import decode, invalid
+from hub.operations import decode
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -81,7 +81,7 @@ def query(request: Request, wanted: type[T]) -> T:
     try:
         return msgspec.convert(parameters, wanted, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise InvalidInput.from_validation(str(error)) from None
 
 
 def _uuid(text: str, field: str) -> UUID:
