@@ -25,6 +25,7 @@
     ├── OperationMismatch         422 operation_mismatch
     ├── Unavailable               503 unavailable            temporary
     └── Internal                  500 internal
+        └── SealBroken            500 internal
 
 An error is data: `code` is stable and for programs, `message` is for people, `temporary` says that the
 very same request may succeed later, `details` carries what a client needs to go on (the field at fault, the
@@ -230,3 +231,8 @@ class Unavailable(HubError):
 
 class Internal(HubError):
     """A bug. The client learns a reference for the log, and nothing of the inside."""
+
+
+class SealBroken(Internal):
+    """Sealed data cannot be opened: its key is missing, or it was changed or moved. For a client it is a bug
+    like any other: the answer says nothing about keys or stored texts."""

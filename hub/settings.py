@@ -34,6 +34,16 @@ class TokenKey(Struct, frozen=True):
         return f"TokenKey(kid={self.kid!r}, algorithm={self.algorithm!r})"
 
 
+class MasterKey(Struct, frozen=True):
+    """A key that wraps the data keys of the hotels (AES-256-GCM)."""
+
+    kid: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+    secret: Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+    def __repr__(self) -> str:
+        return f"MasterKey(kid={self.kid!r})"
+
+
 Password = Annotated[str | None, Meta(description="a password")]
 Seconds = Annotated[float, Meta(gt=0, le=300, description="seconds, up to 300")]
 
@@ -68,6 +78,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     token_keys: Annotated[
         tuple[TokenKey, ...],
         Meta(description="kid:HS256:base64secret, comma between keys, no kid twice, secrets of 32+ bytes"),
+    ] = ()
+    # They wrap the hotels' data keys. The first wraps, all unwrap: put a new key first, and drop the old one
+    # only when nothing is wrapped with it any more. Without them sealed personal data is lost for ever.
+    master_keys: Annotated[
+        tuple[MasterKey, ...],
+        Meta(description="kid:base64secret, comma between keys, no kid twice, secrets of exactly 32 bytes"),
     ] = ()
     # Life of a device token: a stolen one is good for so long; each device asks for a new one as often.
     token_seconds: Annotated[int, Meta(ge=60, le=86_400, description="seconds, 60 to 86400")] = 900
@@ -125,6 +141,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 _FIELDS: Final = {f"HUB_{field.name.upper()}": field for field in msgspec.structs.fields(Settings)}
 _UNREPEATABLE: Final = ("_PASSWORD", "_URL", "_KEYS")
+_KEYS: Final = {"HUB_TOKEN_KEYS": TokenKey, "HUB_MASTER_KEYS": MasterKey}
 
 
 def load(environ: Mapping[str, str], required: frozenset[str] = TO_SERVE) -> Settings:
@@ -149,10 +166,11 @@ def load(environ: Mapping[str, str], required: frozenset[str] = TO_SERVE) -> Set
 
 def _parse(name: str, text: str, wanted: type) -> object:
     source: object = text
-    if name == "HUB_TOKEN_KEYS":
-        names = TokenKey.__struct_fields__
+    if kind := _KEYS.get(name):
+        names = kind.__struct_fields__
         source = [
-            dict(zip(names, map(str.strip, key.split(":", 2)), strict=False)) for key in text.split(",")
+            dict(zip(names, map(str.strip, key.split(":", len(names) - 1)), strict=False))
+            for key in text.split(",")
         ]
     try:
         value: object = msgspec.convert(source, wanted, strict=False)

@@ -95,7 +95,7 @@ def test_keys_rotate_without_a_logout() -> None:
         "\ud800",
         "日本語",
         "x" * 1_000_000,
-        jwt.encode(CLAIMS, None, "none", headers={"kid": "first"}),
+        jwt.encode(CLAIMS, "", "none", headers={"kid": "first"}),
         forge(CLAIMS, key=OTHER.secret),
         forge(CLAIMS, kid="second"),
         forge(CLAIMS, kid="unknown"),
