@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from msgspec import Struct
 from starlette.routing import BaseRoute, WebSocketRoute
@@ -37,13 +37,13 @@ from hub.realtime.endpoint import Doors, Endpoint
 from hub.realtime.heartbeat import Heartbeat
 from hub.realtime.join import Past
 from hub.realtime.node import Node
-from hub.realtime.protocol import CloseCode
+from hub.realtime.protocol import SUBPROTOCOL, ClientFrame, CloseCode, Command, Done, Failed, HubFrame
 from hub.realtime.redis_broker import RedisBroker
 from hub.realtime.relay import Relay
 from hub.realtime.states import States
 from hub.security.tokens import Tokens
 from hub.settings import TokenKey
-from hub.web import openapi
+from hub.web import asyncapi, openapi
 from hub.web.gate import Gate
 from hub.web.site import site
 
@@ -63,6 +63,17 @@ _DRAIN_BATCHES: Final = 20
 # A node that could not compare heads for so many intervals no longer tells its screens that they are live.
 _BLIND_AFTER: Final = 3
 _log = logging.getLogger(__name__)
+
+COMMANDS: Final = (*order_commands.OPERATIONS, *menu_commands.OPERATIONS)
+SOCKET: Final = asyncapi.Socket(
+    path="/ws",
+    subprotocol=SUBPROTOCOL,
+    command=Command,
+    received=get_args(ClientFrame),
+    sent=get_args(HubFrame),
+    replies=(Done, Failed),
+    close_codes=tuple(asyncapi.Close(code, code.name, code.reason, code.reconnect) for code in CloseCode),
+)
 
 
 class Hub(Struct, frozen=True):
@@ -121,6 +132,7 @@ def http_routes(
         *menu_routes.routes(gate, database),
         *order_routes.routes(gate, operations, database),
         *health.routes(watch),
+        asyncapi.route(SOCKET, COMMANDS),
     ]
 
 
@@ -146,7 +158,7 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         database = Database(api, clock=clock)
         log = Log(database, heads)
         tokens = Tokens(settings.token_keys, settings.token_seconds)
-        operations = Operations(database, [*order_commands.OPERATIONS, *menu_commands.OPERATIONS])
+        operations = Operations(database, COMMANDS)
         devices = Devices(auth, database, tokens)
         presence = Presence(database)
 
@@ -222,7 +234,7 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         )
         gate = Gate(tokens, settings.body_bytes)
         routes = http_routes(gate, operations, database, devices, watch)
-        app = site([*routes, WebSocketRoute("/ws", endpoint)])
+        app = site([*routes, WebSocketRoute(SOCKET.path, endpoint)])
 
         failed: asyncio.Future[None] = loop.create_future()
         retention = Retention(
@@ -276,6 +288,11 @@ async def _close(pool: Any) -> None:
 def openapi_document() -> str:
     """The OpenAPI 3.1 document as JSON text."""
     return json.dumps(asyncio.run(_describe()), ensure_ascii=False, indent=2)
+
+
+def asyncapi_document() -> str:
+    """The AsyncAPI 3.0 document as JSON text."""
+    return json.dumps(asyncapi.document(SOCKET, COMMANDS), ensure_ascii=False, indent=2)
 
 
 async def _describe() -> dict[str, Any]:

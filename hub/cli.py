@@ -84,6 +84,14 @@ def openapi() -> None:
     click.echo(openapi_document())
 
 
+@commands.command()
+def asyncapi() -> None:
+    """Print the AsyncAPI 3.0 document of the WebSocket."""
+    from hub.app import asyncapi_document
+
+    click.echo(asyncapi_document())
+
+
 def main() -> None:
     """Run a command. An error that the hub raises on purpose is one line, and exit code 2."""
     try:

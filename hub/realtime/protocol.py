@@ -82,7 +82,7 @@ class Command(Struct, tag="command", frozen=True):
 
     id: Annotated[int, Meta(ge=0, le=2**53)]
     name: Annotated[str, Meta(max_length=64)]
-    args: Raw = _EMPTY
+    args: Raw = msgspec.field(default_factory=lambda: _EMPTY)
     op_id: UUID | None = None
 
 

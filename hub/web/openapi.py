@@ -5,13 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
-from hashlib import sha256
-from http import HTTPStatus
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from hub import __version__
@@ -28,11 +24,11 @@ from hub.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from hub.web.description import Json, served
 from hub.web.endpoint import Endpoint
 from hub.web.gate import IDEMPOTENCY_KEY
 from hub.web.problems import MEDIA_TYPE, Problem
 
-Json: TypeAlias = dict[str, Any]
 PATH: Final = "/api/openapi.json"
 _PARAMETER: Final = re.compile(r"{(\w+)}")
 _UUID: Final[Json] = {"type": "string", "format": "uuid"}
@@ -40,16 +36,7 @@ _UUID: Final[Json] = {"type": "string", "format": "uuid"}
 
 def route(routes: Iterable[BaseRoute]) -> Route:
     """Serves the document of those `routes` that are endpoints."""
-    content = msgspec.json.encode(document(routes))
-    etag = f'"{sha256(content).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-
-    async def answer(request: Request) -> Response:
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Response(content, HTTPStatus.OK, headers, "application/json")
-
-    return Route(PATH, answer, methods=["GET"], name="openapi")
+    return served(PATH, "openapi", document(routes))
 
 
 def document(routes: Iterable[BaseRoute]) -> Json:

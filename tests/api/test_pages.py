@@ -81,12 +81,13 @@ async def test_an_unknown_method(api: Api, method: str, path: str) -> None:
     assert "GET" in answer.headers["allow"]
 
 
-async def test_the_description_is_served(api: Api) -> None:
-    answer = await api.get("/api/openapi.json")
+@pytest.mark.parametrize(("kind", "version"), [("openapi", "3.1.0"), ("asyncapi", "3.0.0")])
+async def test_the_descriptions_are_served(api: Api, kind: str, version: str) -> None:
+    answer = await api.get(f"/api/{kind}.json")
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json()["openapi"] == "3.1.0"
+    assert answer.json()[kind] == version
     headers = {"If-None-Match": answer.headers["etag"]}
-    assert (await api.client.get("/api/openapi.json", headers=headers)).status_code == 304
+    assert (await api.client.get(f"/api/{kind}.json", headers=headers)).status_code == 304
 
 
 @pytest.mark.parametrize("error", [RuntimeError("the secret is 1234"), HubError("bare")])

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from hub import __version__
 from hub.app import openapi_document
-from hub.web.openapi import Json
+from hub.web.description import Json
 
 TYPES = {"string", "integer", "number", "boolean", "array", "object", "null"}
 
