@@ -35,7 +35,7 @@ BEGIN
     RETURN value::uuid;
 END
 $$;
-GRANT EXECUTE ON FUNCTION app.tenant_id() TO hub_api;
+GRANT EXECUTE ON FUNCTION app.tenant_id() TO hub_api, hub_admin;
 
 -- Moments as every document shows them: RFC 3339, UTC, milliseconds, whatever the session's time zone is.
 CREATE FUNCTION app.iso(moment timestamptz) RETURNS text
@@ -89,10 +89,17 @@ CREATE TABLE app.tenants (
     user_limit integer NOT NULL DEFAULT 5 CONSTRAINT tenants_user_limit_positive CHECK (user_limit > 0),
     storage_limit bigint NOT NULL DEFAULT 1073741824 CONSTRAINT tenants_storage_limit_positive CHECK (storage_limit > 0),
     address text,
+    contact_name text,
+    contact_email_encrypted text,
+    contact_phone_encrypted text,
     contract_start date,
     contract_end date,
     status text NOT NULL DEFAULT 'active'
         CONSTRAINT tenants_status_known CHECK (status IN ('active', 'suspended', 'ended')),
+    -- why it is suspended or has ended, as its screens show it
+    status_reason text CONSTRAINT tenants_status_reason_length CHECK (length(status_reason) <= 200),
+    -- roles whose members need a second factor
+    totp_roles text[] NOT NULL DEFAULT '{}',
     time_zone text NOT NULL DEFAULT 'Asia/Tokyo'
         -- an unknown zone raises here instead of at the first order
         CONSTRAINT tenants_time_zone_known CHECK (timezone(time_zone, timestamptz '2000-01-01 00:00Z') IS NOT NULL),
@@ -158,13 +165,17 @@ GRANT SELECT ON app.hotel_documents TO hub_api, hub_admin, hub_log;
 CREATE TABLE app.staff (
     tenant_id uuid NOT NULL CONSTRAINT staff_tenant_fkey REFERENCES app.tenants (id),
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    email_index bytea NOT NULL CONSTRAINT staff_email_index_length CHECK (octet_length(email_index) BETWEEN 16 AND 32),
+    email_index bytea NOT NULL CONSTRAINT staff_email_index_length CHECK (octet_length(email_index) = 32),
     email_encrypted text NOT NULL,
     password_hash text NOT NULL,
     name text NOT NULL CONSTRAINT staff_name_length CHECK (length(name) BETWEEN 1 AND 200),
     role text NOT NULL
-        CONSTRAINT staff_role_known CHECK (role IN ('front', 'kitchen', 'runner', 'menu_editor', 'manager')),
+        CONSTRAINT staff_role_known
+            CHECK (role IN ('front', 'kitchen', 'runner', 'menu_editor', 'manager', 'super_admin')),
+    -- beyond those of the role
     permissions text[] NOT NULL DEFAULT '{}',
+    -- raised by a trigger when role, permissions or standing change: a token that says an older one must be renewed
+    access_version integer NOT NULL DEFAULT 1,
     is_active boolean NOT NULL DEFAULT true,
     email_verified boolean NOT NULL DEFAULT false,
     last_login_at timestamptz,
@@ -172,16 +183,31 @@ CREATE TABLE app.staff (
         CONSTRAINT staff_failed_login_attempts_not_negative CHECK (failed_login_attempts >= 0),
     locked_until timestamptz,
     password_changed_at timestamptz,
+    -- the second factor: set up when enabled; the step is that of the last code used, so that none is good twice
+    totp_encrypted text,
+    totp_enabled boolean NOT NULL DEFAULT false,
+    totp_last_step bigint,
+    recovery_hashes bytea[] NOT NULL DEFAULT '{}',
+    -- for a shared kitchen screen
+    pin_hash bytea CONSTRAINT staff_pin_hash_length CHECK (octet_length(pin_hash) = 32),
+    failed_pin_attempts integer NOT NULL DEFAULT 0
+        CONSTRAINT staff_failed_pin_attempts_not_negative CHECK (failed_pin_attempts >= 0),
+    pin_locked_until timestamptz,
     profile jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
-    CONSTRAINT staff_pkey PRIMARY KEY (tenant_id, id)
+    CONSTRAINT staff_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT staff_super_admin_outside_hotels
+        CHECK ((role = 'super_admin') = (tenant_id = '00000000-0000-0000-0000-000000000000')),
+    CONSTRAINT staff_totp_enabled_has_secret CHECK (NOT totp_enabled OR totp_encrypted IS NOT NULL)
 );
 CREATE UNIQUE INDEX staff_email_key ON app.staff (tenant_id, email_index) WHERE deleted_at IS NULL;
 SELECT app.protect_tenant_table('app.staff');
 GRANT SELECT, INSERT, UPDATE ON app.staff TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff TO hub_admin;
+GRANT SELECT ON app.staff TO hub_log;
+CREATE POLICY log ON app.staff FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- A stay is one party in one room. Orders belong to the stay, so that the next guest never sees the last one's.
@@ -189,6 +215,9 @@ CREATE TABLE app.stays (
     tenant_id uuid NOT NULL CONSTRAINT stays_tenant_fkey REFERENCES app.tenants (id),
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     room_number text NOT NULL CONSTRAINT stays_room_number_length CHECK (length(room_number) BETWEEN 1 AND 20),
+    guest_name_encrypted text,
+    guest_phone_encrypted text,
+    guest_phone_index bytea CONSTRAINT stays_guest_phone_index_length CHECK (octet_length(guest_phone_index) = 32),
     started_at timestamptz NOT NULL DEFAULT now(),
     ended_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -196,6 +225,7 @@ CREATE TABLE app.stays (
     CONSTRAINT stays_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT stays_times_in_order CHECK (ended_at >= started_at)
 );
+CREATE INDEX stays_guest_phone ON app.stays (tenant_id, guest_phone_index) WHERE guest_phone_index IS NOT NULL;
 CREATE UNIQUE INDEX stays_one_open_per_room ON app.stays (tenant_id, room_number) WHERE ended_at IS NULL;
 SELECT app.protect_tenant_table('app.stays');
 GRANT SELECT, INSERT, UPDATE ON app.stays TO hub_api;
@@ -221,7 +251,17 @@ CREATE TABLE app.device_rooms (
         CONSTRAINT device_rooms_status_known CHECK (status IN ('pending', 'active', 'suspended', 'lost', 'retired')),
     settings jsonb NOT NULL DEFAULT '{}',
     metadata jsonb NOT NULL DEFAULT '{}',
+    -- the next one replaces the present one when it is used for the first time: a lost answer locks nobody out
     credential_hash bytea CONSTRAINT device_rooms_credential_hash_sha256 CHECK (octet_length(credential_hash) = 32),
+    next_credential_hash bytea
+        CONSTRAINT device_rooms_next_credential_hash_sha256 CHECK (octet_length(next_credential_hash) = 32),
+    previous_credential_hash bytea
+        CONSTRAINT device_rooms_previous_credential_hash_sha256 CHECK (octet_length(previous_credential_hash) = 32),
+    credential_changed_at timestamptz,
+    -- after a check-out: the tablet has not yet said that it holds nothing of the last guest any more
+    wipe_requested_at timestamptz,
+    -- who works at a shared kitchen screen at the moment, by PIN
+    cook_id uuid,
     desired jsonb NOT NULL DEFAULT '{}',
     reported jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -235,6 +275,8 @@ CREATE UNIQUE INDEX device_rooms_one_tablet_per_room ON app.device_rooms (tenant
 SELECT app.protect_tenant_table('app.device_rooms');
 GRANT SELECT, INSERT, UPDATE ON app.device_rooms TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_rooms TO hub_admin;
+GRANT SELECT ON app.device_rooms TO hub_log;
+CREATE POLICY log ON app.device_rooms FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.device_rooms FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- Written in batches by each node. The generation counts a device's sessions, so that a late disconnect of an old
@@ -288,7 +330,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
             AND d.status IN ('pending', 'active') AND d.deleted_at IS NULL
         RETURNING code.tenant_id, code.device_id
     )
-    UPDATE app.device_rooms AS d SET credential_hash = credential, status = 'active'
+    UPDATE app.device_rooms AS d
+    SET credential_hash = credential, next_credential_hash = NULL, previous_credential_hash = NULL,
+        credential_changed_at = now(), status = 'active'
     FROM claimed
     WHERE d.tenant_id = claimed.tenant_id AND d.id = claimed.device_id
     RETURNING d.tenant_id, d.id
@@ -856,16 +900,23 @@ CREATE CONSTRAINT TRIGGER log AFTER UPDATE ON app.tenants
 
 -- A topic that has ended: nodes close the sessions that hold it. A stay's ends with the stay, and when the stay
 -- moves to another room, whose tablet then asks for it; a device's ends when the device is no longer what its
--- token says: another state, place or credential.
-CREATE FUNCTION app.log_topic_end() RETURNS trigger
+-- token says: another state, place or credential (but not when the next credential takes its place, which is how
+-- credentials are rotated), and when a guest moves in, because its token does not name the stay yet; a hotel's ends
+-- when the hotel is suspended or has ended.
+CREATE FUNCTION app.end_topic(tenant uuid, about uuid, topic text, reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    topic text := format('%s:%s', TG_ARGV[0], NEW.id);
-    seq bigint := app.take_head(NEW.tenant_id);
+    seq bigint := app.take_head(tenant);
 BEGIN
     INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
-    VALUES (NEW.tenant_id, seq, 'topic.ended', NEW.id, ARRAY[topic], jsonb_build_object('topic', topic));
+    VALUES (tenant, seq, 'topic.ended', about, ARRAY[topic], jsonb_build_object('topic', topic, 'reason', reason));
     PERFORM app.ring_bell();
+END
+$$;
+CREATE FUNCTION app.log_topic_end() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM app.end_topic(NEW.tenant_id, NEW.id, format('%s:%s', TG_ARGV[0], NEW.id), 'revoked');
     RETURN NULL;
 END
 $$;
@@ -876,9 +927,38 @@ CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.stays
 CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.device_rooms
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     WHEN (OLD.status = 'active' AND OLD.deleted_at IS NULL
-          AND (NEW.status, NEW.deleted_at, NEW.room_number, NEW.stations, NEW.credential_hash)
-              IS DISTINCT FROM (OLD.status, OLD.deleted_at, OLD.room_number, OLD.stations, OLD.credential_hash))
+          AND ((NEW.status, NEW.deleted_at, NEW.room_number, NEW.stations)
+                  IS DISTINCT FROM (OLD.status, OLD.deleted_at, OLD.room_number, OLD.stations)
+              OR NEW.credential_hash IS DISTINCT FROM OLD.credential_hash
+                  AND NEW.credential_hash IS DISTINCT FROM OLD.next_credential_hash))
     EXECUTE FUNCTION app.log_topic_end('device');
+CREATE FUNCTION app.log_stay_start() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tablet uuid;
+BEGIN
+    FOR tablet IN
+        SELECT d.id FROM app.device_rooms AS d
+        WHERE d.tenant_id = NEW.tenant_id AND d.room_number = NEW.room_number AND d.device_type = 'tablet'
+            AND d.status = 'active' AND d.deleted_at IS NULL
+    LOOP
+        PERFORM app.end_topic(NEW.tenant_id, tablet, format('device:%s', tablet), 'renew');
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_start AFTER INSERT ON app.stays
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.ended_at IS NULL) EXECUTE FUNCTION app.log_stay_start();
+CREATE FUNCTION app.log_tenant_end() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM app.end_topic(NEW.id, NEW.id, 'tenant', NEW.status);
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.tenants
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.status = 'active' AND NEW.status <> 'active') EXECUTE FUNCTION app.log_tenant_end();
 
 -- Compares the server with the one the log was written under; on a difference every tenant gets a new epoch.
 -- Returns true when epochs were renewed.
@@ -947,10 +1027,599 @@ ALTER FUNCTION app.ring_bell() OWNER TO hub_log;
 ALTER FUNCTION app.log_order() OWNER TO hub_log;
 ALTER FUNCTION app.log_menu_item() OWNER TO hub_log;
 ALTER FUNCTION app.log_hotel() OWNER TO hub_log;
+ALTER FUNCTION app.end_topic(uuid, uuid, text, text) OWNER TO hub_log;
 ALTER FUNCTION app.log_topic_end() OWNER TO hub_log;
+ALTER FUNCTION app.log_stay_start() OWNER TO hub_log;
+ALTER FUNCTION app.log_tenant_end() OWNER TO hub_log;
 ALTER FUNCTION app.check_log_origin(bigint, integer) OWNER TO hub_log;
 ALTER FUNCTION app.prune_events(uuid, timestamptz, integer) OWNER TO hub_log;
 REVOKE CREATE ON SCHEMA app FROM hub_log;
 GRANT EXECUTE ON FUNCTION app.check_log_origin(bigint, integer) TO hub_relay;
 GRANT EXECUTE ON FUNCTION app.prune_operations(uuid, timestamptz, integer) TO hub_relay;
 GRANT EXECUTE ON FUNCTION app.prune_events(uuid, timestamptz, integer) TO hub_relay;
+
+-- == Who gets in =====================================================================================================
+
+-- How people and devices get in, and what a transaction asks before it serves them.
+
+-- The platform is a tenant of its own, without rooms: the super-admins are its staff, so that their passwords, second
+-- factors, sessions and audit work like everybody's, and no row of theirs stands in a hotel.
+INSERT INTO app.tenants (id, name, slug, time_zone, user_limit)
+VALUES ('00000000-0000-0000-0000-000000000000', 'Platform', 'platform', 'UTC', 1000);
+
+-- One sign-in on one browser. It lives as long as its refresh tokens are renewed, and ends for a reason.
+CREATE TABLE app.staff_sessions (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    staff_id uuid NOT NULL,
+    second_factor boolean NOT NULL DEFAULT false,
+    ip inet,
+    user_agent text CONSTRAINT staff_sessions_user_agent_length CHECK (length(user_agent) <= 200),
+    expires_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    end_reason text CONSTRAINT staff_sessions_end_reason_known
+        CHECK (end_reason IN ('signed_out', 'revoked', 'reused', 'password_changed', 'dismissed')),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT staff_sessions_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT staff_sessions_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES app.staff (tenant_id, id),
+    CONSTRAINT staff_sessions_end_has_reason CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+);
+CREATE INDEX staff_sessions_open ON app.staff_sessions (tenant_id, staff_id) WHERE ended_at IS NULL;
+SELECT app.protect_tenant_table('app.staff_sessions');
+GRANT SELECT, INSERT, UPDATE ON app.staff_sessions TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_sessions TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.staff_sessions FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.staff_sessions
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL)
+    EXECUTE FUNCTION app.log_topic_end('session');
+
+-- Every refresh token of a session, as a hash. One that comes a second time was stolen by somebody: the session ends.
+CREATE TABLE app.refresh_tokens (
+    tenant_id uuid NOT NULL,
+    token_hash bytea NOT NULL CONSTRAINT refresh_tokens_token_hash_sha256 CHECK (octet_length(token_hash) = 32),
+    session_id uuid NOT NULL,
+    used_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT refresh_tokens_pkey PRIMARY KEY (tenant_id, token_hash),
+    CONSTRAINT refresh_tokens_session_fkey FOREIGN KEY (tenant_id, session_id)
+        REFERENCES app.staff_sessions (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX refresh_tokens_session ON app.refresh_tokens (tenant_id, session_id, created_at);
+SELECT app.protect_tenant_table('app.refresh_tokens');
+GRANT SELECT, INSERT, UPDATE ON app.refresh_tokens TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.refresh_tokens TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.refresh_tokens FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Single-use codes that go out by mail. Only the hash is stored.
+CREATE TABLE app.staff_codes (
+    tenant_id uuid NOT NULL,
+    code_hash bytea NOT NULL CONSTRAINT staff_codes_code_hash_sha256 CHECK (octet_length(code_hash) = 32),
+    staff_id uuid NOT NULL,
+    purpose text NOT NULL
+        CONSTRAINT staff_codes_purpose_known CHECK (purpose IN ('verify_email', 'reset_password')),
+    expires_at timestamptz NOT NULL,
+    used_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT staff_codes_pkey PRIMARY KEY (tenant_id, code_hash),
+    CONSTRAINT staff_codes_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES app.staff (tenant_id, id)
+);
+SELECT app.protect_tenant_table('app.staff_codes');
+GRANT SELECT, INSERT, UPDATE ON app.staff_codes TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_codes TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.staff_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+CREATE FUNCTION app.raise_access_version() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.access_version := OLD.access_version + 1;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER access BEFORE UPDATE ON app.staff FOR EACH ROW
+    WHEN ((OLD.role, OLD.permissions, OLD.is_active, OLD.deleted_at)
+          IS DISTINCT FROM (NEW.role, NEW.permissions, NEW.is_active, NEW.deleted_at))
+    EXECUTE FUNCTION app.raise_access_version();
+
+-- Devices that show a code and wait for a hotel to approve them (RFC 8628). They belong to no tenant until then; nobody
+-- may touch the table but the functions below. The device keeps the secret whose hash becomes its credential, so that
+-- no answer that gets lost can lock it out.
+CREATE TABLE app.pairing_requests (
+    secret_hash bytea CONSTRAINT pairing_requests_pkey PRIMARY KEY
+        CONSTRAINT pairing_requests_secret_hash_sha256 CHECK (octet_length(secret_hash) = 32),
+    user_code_hash bytea NOT NULL
+        CONSTRAINT pairing_requests_user_code_hash_sha256 CHECK (octet_length(user_code_hash) = 32),
+    device_type text NOT NULL
+        CONSTRAINT pairing_requests_device_type_known CHECK (device_type IN ('tablet', 'kitchen_screen')),
+    client text CONSTRAINT pairing_requests_client_length CHECK (length(client) <= 200),
+    expires_at timestamptz NOT NULL,
+    approved_for uuid,
+    device_id uuid,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pairing_requests_user_code_key UNIQUE (user_code_hash),
+    CONSTRAINT pairing_requests_approved_whole CHECK ((approved_for IS NULL) = (device_id IS NULL))
+);
+CREATE INDEX pairing_requests_age ON app.pairing_requests (expires_at);
+CREATE TRIGGER touch BEFORE UPDATE ON app.pairing_requests FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Takes a code for a device that waits; false when another one has it. Clears away what is over on the way.
+CREATE FUNCTION app.start_pairing(secret bytea, user_code bytea, kind text, client_text text, life interval)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM app.pairing_requests AS r WHERE r.secret_hash = ANY (ARRAY(
+        SELECT old.secret_hash FROM app.pairing_requests AS old
+        WHERE old.expires_at < now() ORDER BY old.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
+    ));
+    INSERT INTO app.pairing_requests (secret_hash, user_code_hash, device_type, client, expires_at)
+    VALUES (secret, user_code, kind, client_text, now() + life)
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
+
+-- What has become of a request, asked by the device with its secret; no row when there is none any more.
+CREATE FUNCTION app.poll_pairing(secret bytea)
+RETURNS TABLE (tenant_id uuid, device_id uuid)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.approved_for, r.device_id FROM app.pairing_requests AS r
+    WHERE r.secret_hash = secret AND r.expires_at > now()
+$$;
+
+-- What waits behind a code, for the member of staff who is about to approve it; no row for one that is not good.
+CREATE FUNCTION app.find_pairing(user_code bytea)
+RETURNS TABLE (device_type text, client text, created_at timestamptz, expires_at timestamptz)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.device_type, r.client, r.created_at, r.expires_at FROM app.pairing_requests AS r
+    WHERE r.user_code_hash = user_code AND r.approved_for IS NULL AND r.expires_at > now()
+$$;
+
+-- Gives the device that waits behind a code to a device of this transaction's tenant, of the same type: false when the
+-- code is not good (any more). Of two approvals at once one gets false.
+CREATE FUNCTION app.approve_pairing(user_code bytea, device uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tenant uuid := app.tenant_id();
+    granted bytea;
+BEGIN
+    UPDATE app.pairing_requests AS r SET approved_for = tenant, device_id = device
+    FROM app.device_rooms AS d
+    WHERE r.user_code_hash = user_code AND r.approved_for IS NULL AND r.expires_at > now()
+        AND d.tenant_id = tenant AND d.id = device AND d.device_type = r.device_type AND d.deleted_at IS NULL
+    RETURNING r.secret_hash INTO granted;
+    IF granted IS NULL THEN
+        RETURN false;
+    END IF;
+    UPDATE app.device_rooms AS d
+    SET credential_hash = granted, next_credential_hash = NULL, previous_credential_hash = NULL,
+        credential_changed_at = now(), status = 'active'
+    WHERE d.tenant_id = tenant AND d.id = device;
+    RETURN true;
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.start_pairing(bytea, bytea, text, text, interval), app.poll_pairing(bytea) TO hub_auth;
+GRANT EXECUTE ON FUNCTION app.find_pairing(bytea), app.approve_pairing(bytea, uuid) TO hub_api;
+
+-- Whether a hotel may be served: its status, and the dates of its contract by its own calendar.
+CREATE FUNCTION app.tenant_state(status text, contract_start date, contract_end date, time_zone text) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE
+    WHEN status <> 'active' THEN status
+    WHEN contract_start > (now() AT TIME ZONE time_zone)::date THEN 'not_started'
+    WHEN contract_end < (now() AT TIME ZONE time_zone)::date THEN 'expired'
+    ELSE 'active'
+END;
+GRANT EXECUTE ON FUNCTION app.tenant_state(text, date, date, text) TO hub_api, hub_admin;
+
+-- A hotel by the name in an address, before any tenant is known: by its own domain, or by its slug.
+CREATE FUNCTION app.find_tenant(host text, short_name text)
+RETURNS TABLE (tenant_id uuid, name text, slug text, locale text, state text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.id, t.name, t.slug, t.locale, app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone)
+    FROM app.tenants AS t
+    WHERE t.domain = host OR t.slug = short_name
+    ORDER BY t.domain IS NOT DISTINCT FROM host DESC
+    LIMIT 1
+$$;
+GRANT EXECUTE ON FUNCTION app.find_tenant(text, text) TO hub_auth;
+
+-- Every transaction of a device or of a member of staff begins with one of these two, in the message that begins it:
+-- whoever was revoked meanwhile gets nowhere, whatever the token says and however long it is good.
+--   HUB01  the session has ended      HUB02  the hotel is not served now (the state stands in DETAIL)
+--   HUB04  role or permissions have changed: a fresh token says so
+CREATE FUNCTION app.admit_device(device uuid, kind text, room text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT d.status, d.device_type, d.room_number, c.id AS cook_id,
+        app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
+    INTO found
+    FROM app.device_rooms AS d
+    JOIN app.tenants AS t ON t.id = d.tenant_id
+    LEFT JOIN app.staff AS c
+        ON c.tenant_id = d.tenant_id AND c.id = d.cook_id AND c.is_active AND c.deleted_at IS NULL
+    WHERE d.tenant_id = (SELECT app.tenant_id()) AND d.id = device AND d.deleted_at IS NULL;
+    IF found.status IS DISTINCT FROM 'active' OR found.device_type <> kind
+        OR found.room_number IS DISTINCT FROM room THEN
+        RAISE EXCEPTION 'the device is not what its token says' USING ERRCODE = 'HUB01';
+    ELSIF found.tenant_state <> 'active' THEN
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = found.tenant_state;
+    END IF;
+    IF found.cook_id IS NOT NULL THEN
+        PERFORM set_config('app.cook_id', found.cook_id::text, true);
+    END IF;
+END
+$$;
+
+CREATE FUNCTION app.admit_staff(session uuid, access integer) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT p.access_version, app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
+    INTO found
+    FROM app.staff_sessions AS s
+    JOIN app.staff AS p ON p.tenant_id = s.tenant_id AND p.id = s.staff_id
+    JOIN app.tenants AS t ON t.id = s.tenant_id
+    WHERE s.tenant_id = (SELECT app.tenant_id()) AND s.id = session AND s.ended_at IS NULL AND s.expires_at > now()
+        AND p.is_active AND p.deleted_at IS NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the session has ended' USING ERRCODE = 'HUB01';
+    ELSIF found.tenant_state <> 'active' THEN
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = found.tenant_state;
+    ELSIF found.access_version <> access THEN
+        RAISE EXCEPTION 'the permissions have changed' USING ERRCODE = 'HUB04';
+    END IF;
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text) TO hub_api;
+GRANT EXECUTE ON FUNCTION app.admit_staff(uuid, integer) TO hub_api, hub_admin;
+
+-- == Keys ============================================================================================================
+
+-- Keys, all of them wrapped by a master key that never stands in the database.
+
+-- A hotel's own keys: one encrypts its personal data, one makes blind indexes. A retired one still decrypts.
+CREATE TABLE app.data_keys (
+    tenant_id uuid NOT NULL CONSTRAINT data_keys_tenant_fkey REFERENCES app.tenants (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    purpose text NOT NULL CONSTRAINT data_keys_purpose_known CHECK (purpose IN ('field', 'index')),
+    wrapped text NOT NULL CONSTRAINT data_keys_wrapped_form CHECK (wrapped ~ '^m1:'),
+    retired_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT data_keys_pkey PRIMARY KEY (tenant_id, id)
+);
+CREATE UNIQUE INDEX data_keys_one_in_use ON app.data_keys (tenant_id, purpose) WHERE retired_at IS NULL;
+SELECT app.protect_tenant_table('app.data_keys');
+GRANT SELECT, INSERT ON app.data_keys TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.data_keys TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.data_keys FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- What tokens are signed with. A new key begins to sign only when every node knows it, and an old one verifies until
+-- the last token that it has signed is over.
+CREATE TABLE app.signing_keys (
+    kid text CONSTRAINT signing_keys_pkey PRIMARY KEY
+        CONSTRAINT signing_keys_kid_form CHECK (kid ~ '^[A-Za-z0-9._-]{1,64}$'),
+    algorithm text NOT NULL DEFAULT 'HS256' CONSTRAINT signing_keys_algorithm_known CHECK (algorithm IN ('HS256')),
+    wrapped text NOT NULL CONSTRAINT signing_keys_wrapped_form CHECK (wrapped ~ '^m1:'),
+    signs_from timestamptz NOT NULL DEFAULT now(),
+    verifies_until timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT, INSERT ON app.signing_keys TO hub_auth;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.signing_keys TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.signing_keys FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- == Limits ==========================================================================================================
+
+-- What a plan allows - rooms, users, bytes - is held by the database, whoever writes.
+
+-- Pictures of a hotel's menu and pages.
+CREATE TABLE app.files (
+    tenant_id uuid NOT NULL CONSTRAINT files_tenant_fkey REFERENCES app.tenants (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    name text NOT NULL CONSTRAINT files_name_length CHECK (length(name) BETWEEN 1 AND 200),
+    media_type text NOT NULL
+        CONSTRAINT files_media_type_known CHECK (media_type IN ('image/avif', 'image/jpeg', 'image/png', 'image/webp')),
+    content bytea NOT NULL CONSTRAINT files_content_size CHECK (octet_length(content) <= 4194304),
+    -- emptied when deleted, so that it no longer counts
+    deleted_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT files_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT files_deleted_is_empty CHECK (deleted_at IS NULL OR octet_length(content) = 0)
+);
+SELECT app.protect_tenant_table('app.files');
+GRANT SELECT, INSERT, UPDATE ON app.files TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.files TO hub_admin;
+GRANT SELECT ON app.files TO hub_log;
+CREATE POLICY log ON app.files FOR SELECT TO hub_log USING (true);
+CREATE TRIGGER touch BEFORE UPDATE ON app.files FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Refuses what goes over the plan: HUB03, with limit, allowed and used in DETAIL as JSON. One writer of a hotel at a
+-- time counts, or two at once would both find the last place free.
+CREATE FUNCTION app.check_limit() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    allowed bigint;
+    used bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(format('hub limit %s %s', TG_ARGV[0], NEW.tenant_id), 0));
+    CASE TG_ARGV[0]
+        WHEN 'rooms' THEN
+            SELECT t.room_limit INTO STRICT allowed FROM app.tenants AS t WHERE t.id = NEW.tenant_id;
+            SELECT count(*) INTO used FROM app.device_rooms AS d
+            WHERE d.tenant_id = NEW.tenant_id AND d.device_type = 'tablet' AND d.deleted_at IS NULL
+                AND d.status IN ('pending', 'active', 'suspended');
+        WHEN 'users' THEN
+            SELECT t.user_limit INTO STRICT allowed FROM app.tenants AS t WHERE t.id = NEW.tenant_id;
+            SELECT count(*) INTO used FROM app.staff AS s
+            WHERE s.tenant_id = NEW.tenant_id AND s.is_active AND s.deleted_at IS NULL;
+        WHEN 'storage' THEN
+            SELECT t.storage_limit INTO STRICT allowed FROM app.tenants AS t WHERE t.id = NEW.tenant_id;
+            SELECT coalesce(sum(octet_length(f.content)), 0) INTO used FROM app.files AS f
+            WHERE f.tenant_id = NEW.tenant_id;
+    END CASE;
+    IF used > allowed THEN
+        RAISE EXCEPTION 'the plan of this hotel allows no more %', TG_ARGV[0] USING ERRCODE = 'HUB03',
+            DETAIL = jsonb_build_object('limit', TG_ARGV[0], 'allowed', allowed, 'used', used);
+    END IF;
+    RETURN NULL;
+END
+$$;
+GRANT CREATE ON SCHEMA app TO hub_log;
+ALTER FUNCTION app.check_limit() OWNER TO hub_log;
+REVOKE CREATE ON SCHEMA app FROM hub_log;
+CREATE TRIGGER room_limit AFTER INSERT ON app.device_rooms FOR EACH ROW
+    WHEN (NEW.device_type = 'tablet' AND NEW.deleted_at IS NULL AND NEW.status IN ('pending', 'active', 'suspended'))
+    EXECUTE FUNCTION app.check_limit('rooms');
+CREATE TRIGGER room_limit_update AFTER UPDATE ON app.device_rooms FOR EACH ROW
+    WHEN (NEW.device_type = 'tablet' AND NEW.deleted_at IS NULL AND NEW.status IN ('pending', 'active', 'suspended')
+          AND (OLD.deleted_at IS NOT NULL OR OLD.status IN ('lost', 'retired') OR OLD.device_type <> 'tablet'))
+    EXECUTE FUNCTION app.check_limit('rooms');
+CREATE TRIGGER user_limit AFTER INSERT ON app.staff FOR EACH ROW WHEN (NEW.is_active AND NEW.deleted_at IS NULL)
+    EXECUTE FUNCTION app.check_limit('users');
+CREATE TRIGGER user_limit_update AFTER UPDATE ON app.staff FOR EACH ROW
+    WHEN (NEW.is_active AND NEW.deleted_at IS NULL AND (NOT OLD.is_active OR OLD.deleted_at IS NOT NULL))
+    EXECUTE FUNCTION app.check_limit('users');
+CREATE TRIGGER storage_limit AFTER INSERT ON app.files FOR EACH ROW EXECUTE FUNCTION app.check_limit('storage');
+CREATE TRIGGER storage_limit_update AFTER UPDATE OF content ON app.files FOR EACH ROW
+    WHEN (octet_length(NEW.content) > octet_length(OLD.content)) EXECUTE FUNCTION app.check_limit('storage');
+
+-- == Audit ===========================================================================================================
+
+-- Who changed what, when, from where: written by triggers, in the transaction of the change, and never changed.
+
+-- Partitioned by month, so that what is old goes as a whole. The one key that has time before id.
+CREATE TABLE app.audit_logs (
+    tenant_id uuid NOT NULL CONSTRAINT audit_logs_tenant_fkey REFERENCES app.tenants (id),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    -- insert, update, delete; or a security event such as sign_in.failed
+    operation text NOT NULL CONSTRAINT audit_logs_operation_form CHECK (operation ~ '^[a-z_]+(?:[.][a-z_]+)?$'),
+    table_name text,
+    record text,
+    user_id uuid,
+    user_role text NOT NULL,
+    -- who worked at the shared kitchen screen that did it
+    cook_id uuid,
+    old jsonb,
+    new jsonb,
+    changed text[],
+    details jsonb,
+    ip inet,
+    user_agent text,
+    request_id uuid,
+    CONSTRAINT audit_logs_pkey PRIMARY KEY (tenant_id, created_at, id)
+) PARTITION BY RANGE (created_at);
+CREATE INDEX audit_logs_record ON app.audit_logs (tenant_id, record, created_at DESC);
+CREATE INDEX audit_logs_user ON app.audit_logs (tenant_id, user_id, created_at DESC);
+SELECT app.protect_tenant_table('app.audit_logs');
+GRANT SELECT ON app.audit_logs TO hub_api, hub_admin;
+GRANT INSERT ON app.audit_logs TO hub_log;
+CREATE POLICY log ON app.audit_logs TO hub_log USING (true) WITH CHECK (true);
+
+-- What belongs to no hotel: keys, hotels made and ended, sign-ins at addresses of nobody.
+CREATE TABLE app.platform_audit (
+    id uuid NOT NULL DEFAULT gen_random_uuid() CONSTRAINT platform_audit_pkey PRIMARY KEY,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    operation text NOT NULL CONSTRAINT platform_audit_operation_form CHECK (operation ~ '^[a-z_]+(?:[.][a-z_]+)?$'),
+    table_name text,
+    record text,
+    user_id uuid,
+    user_role text NOT NULL,
+    old jsonb,
+    new jsonb,
+    changed text[],
+    details jsonb,
+    ip inet,
+    user_agent text,
+    request_id uuid
+);
+CREATE INDEX platform_audit_time ON app.platform_audit (created_at, id);
+GRANT SELECT ON app.platform_audit TO hub_admin;
+GRANT INSERT ON app.platform_audit TO hub_log;
+
+-- Makes the partitions of this month and the next ones; rows beyond them would land in the default partition. A
+-- partition has the locks of tenancy too, and grants nothing: it is reached through the whole table.
+CREATE FUNCTION app.make_audit_partitions(ahead integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    month date;
+    name text;
+    made integer := 0;
+BEGIN
+    FOR step IN 0..ahead LOOP
+        month := (date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => step))::date;
+        name := format('audit_logs_%s', to_char(month, 'YYYY_MM'));
+        IF to_regclass('app.' || name) IS NULL THEN
+            EXECUTE format('CREATE TABLE app.%I PARTITION OF app.audit_logs FOR VALUES FROM (%L) TO (%L)', name,
+                           to_char(month, 'YYYY-MM-DD') || ' 00:00:00+00',
+                           to_char(month + interval '1 month', 'YYYY-MM-DD') || ' 00:00:00+00');
+            PERFORM app.protect_tenant_table(format('app.%I', name)::regclass);
+            made := made + 1;
+        END IF;
+    END LOOP;
+    RETURN made;
+END
+$$;
+CREATE TABLE app.audit_logs_default PARTITION OF app.audit_logs DEFAULT;
+SELECT app.protect_tenant_table('app.audit_logs_default');
+SELECT app.make_audit_partitions(2);
+
+-- Drops the partitions of months that were over before `before`; returns how many went.
+CREATE FUNCTION app.drop_audit_partitions(before timestamptz) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    name text;
+    gone integer := 0;
+BEGIN
+    FOR name IN
+        SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'app.audit_logs'::regclass AND c.relname ~ '^audit_logs_[0-9]{4}_[0-9]{2}$'
+            AND (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC' <= before
+    LOOP
+        EXECUTE format('DROP TABLE app.%I', name);
+        gone := gone + 1;
+    END LOOP;
+    RETURN gone;
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.make_audit_partitions(integer), app.drop_audit_partitions(timestamptz) TO hub_relay;
+
+-- Who acts, from the settings of the transaction: user|role|request|ip|hex of the user agent. A writer who says nothing,
+-- like psql, is the role that it connected as.
+CREATE FUNCTION app.acting(OUT user_id uuid, OUT user_role text, OUT request_id uuid, OUT ip inet, OUT user_agent text)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    parts text[] := string_to_array(nullif(current_setting('app.actor', true), ''), '|');
+BEGIN
+    user_id := nullif(parts[1], '')::uuid;
+    user_role := coalesce(nullif(parts[2], ''), session_user);
+    request_id := nullif(parts[3], '')::uuid;
+    ip := nullif(parts[4], '')::inet;
+    user_agent := convert_from(decode(nullif(parts[5], ''), 'hex'), 'UTF8');
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.acting() TO hub_log;
+
+-- Secrets and personal data stay out, but that they changed is written: `changed` is taken before the redaction.
+CREATE FUNCTION app.redacted(document jsonb, secrets text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN document || coalesce((
+    SELECT jsonb_object_agg(key, to_jsonb('[redacted]'::text))
+    FROM unnest(secrets) AS key
+    WHERE document -> key <> 'null'
+), '{}');
+GRANT EXECUTE ON FUNCTION app.redacted(jsonb, text[]) TO hub_log;
+
+-- Arguments: key columns, secret columns (each with commas between), and 'platform' for a table of no hotel.
+CREATE FUNCTION app.audit_row() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    whole jsonb := coalesce(after, before);
+    secrets text[] := string_to_array(TG_ARGV[1], ',');
+    columns text[];
+    who record := app.acting();
+    row_key text;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        SELECT array_agg(a.key ORDER BY a.key) INTO columns FROM jsonb_each(after) AS a
+        WHERE a.value IS DISTINCT FROM before -> a.key AND a.key <> 'updated_at';
+        IF columns IS NULL THEN
+            RETURN NULL;
+        END IF;
+        SELECT jsonb_object_agg(name, before -> name), jsonb_object_agg(name, after -> name) INTO before, after
+        FROM unnest(columns) AS name;
+    END IF;
+    SELECT string_agg(whole ->> name, '/') INTO row_key FROM unnest(string_to_array(TG_ARGV[0], ',')) AS name;
+    before := app.redacted(before, secrets);
+    after := app.redacted(after, secrets);
+    IF TG_ARGV[2] IS DISTINCT FROM 'platform' THEN
+        INSERT INTO app.audit_logs (tenant_id, operation, table_name, record, user_id, user_role, cook_id, old, new,
+                                    changed, ip, user_agent, request_id)
+        VALUES (coalesce(whole ->> 'tenant_id', whole ->> 'id')::uuid, lower(TG_OP), TG_TABLE_NAME, row_key,
+                who.user_id, who.user_role, nullif(current_setting('app.cook_id', true), '')::uuid, before, after,
+                columns, who.ip, who.user_agent, who.request_id);
+    END IF;
+    IF TG_ARGV[2] IS NOT NULL THEN
+        INSERT INTO app.platform_audit (operation, table_name, record, user_id, user_role, old, new, changed, ip,
+                                        user_agent, request_id)
+        VALUES (lower(TG_OP), TG_TABLE_NAME, row_key, who.user_id, who.user_role, before, after, columns, who.ip,
+                who.user_agent, who.request_id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- A security event of the transaction's tenant: what no row shows, such as a sign-in that failed.
+CREATE FUNCTION app.record_event(operation text, record text, details jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    who record := app.acting();
+BEGIN
+    INSERT INTO app.audit_logs (tenant_id, operation, record, user_id, user_role, cook_id, details, ip, user_agent,
+                                request_id)
+    VALUES (app.tenant_id(), record_event.operation, record_event.record, who.user_id, who.user_role,
+            nullif(current_setting('app.cook_id', true), '')::uuid, record_event.details, who.ip, who.user_agent,
+            who.request_id);
+END
+$$;
+
+-- The same for what belongs to no hotel.
+CREATE FUNCTION app.record_platform_event(operation text, record text, details jsonb, ip inet, agent text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO app.platform_audit (operation, record, user_role, details, ip, user_agent)
+    VALUES (record_platform_event.operation, record_platform_event.record, session_user,
+            record_platform_event.details, record_platform_event.ip, record_platform_event.agent);
+END
+$$;
+GRANT CREATE ON SCHEMA app TO hub_log;
+ALTER FUNCTION app.audit_row() OWNER TO hub_log;
+ALTER FUNCTION app.record_event(text, text, jsonb) OWNER TO hub_log;
+ALTER FUNCTION app.record_platform_event(text, text, jsonb, inet, text) OWNER TO hub_log;
+REVOKE CREATE ON SCHEMA app FROM hub_log;
+GRANT EXECUTE ON FUNCTION app.record_event(text, text, jsonb) TO hub_api, hub_admin;
+GRANT EXECUTE ON FUNCTION app.record_platform_event(text, text, jsonb, inet, text) TO hub_auth, hub_admin;
+
+-- Every table that people and devices write. Not: tenant_heads, events, relay_bell, log_origin (the log is its own
+-- record), idempotency (answers repeat what is audited), device_presence (written every second), order_counters
+-- (counted from orders), refresh_tokens (their sessions are audited), pairing_requests (of no hotel; an approval shows
+-- on its device), the audit itself.
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.tenants FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'contact_email_encrypted,contact_phone_encrypted', 'both');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.staff FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'email_index,email_encrypted,password_hash,totp_encrypted,totp_last_step,recovery_hashes,pin_hash');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.staff_sessions FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', '');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.staff_codes FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('staff_id', 'code_hash');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.stays FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'guest_name_encrypted,guest_phone_encrypted,guest_phone_index');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.device_rooms FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'credential_hash,next_credential_hash,previous_credential_hash');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.pairing_codes FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'code_hash');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.menu_items FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', '');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.tax_rates FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('tax_class,fulfilment,valid_from', '');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.orders FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', '');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.order_items FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('order_id,line', '');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.files FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'content');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.data_keys FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'wrapped');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.signing_keys FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('kid', 'wrapped', 'platform');

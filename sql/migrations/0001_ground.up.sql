@@ -14,7 +14,7 @@ BEGIN
     RETURN value::uuid;
 END
 $$;
-GRANT EXECUTE ON FUNCTION app.tenant_id() TO hub_api;
+GRANT EXECUTE ON FUNCTION app.tenant_id() TO hub_api, hub_admin;
 
 -- Moments as every document shows them: RFC 3339, UTC, milliseconds, whatever the session's time zone is.
 CREATE FUNCTION app.iso(moment timestamptz) RETURNS text
@@ -66,10 +66,17 @@ CREATE TABLE app.tenants (
     user_limit integer NOT NULL DEFAULT 5 CONSTRAINT tenants_user_limit_positive CHECK (user_limit > 0),
     storage_limit bigint NOT NULL DEFAULT 1073741824 CONSTRAINT tenants_storage_limit_positive CHECK (storage_limit > 0),
     address text,
+    contact_name text,
+    contact_email_encrypted text,
+    contact_phone_encrypted text,
     contract_start date,
     contract_end date,
     status text NOT NULL DEFAULT 'active'
         CONSTRAINT tenants_status_known CHECK (status IN ('active', 'suspended', 'ended')),
+    -- why it is suspended or has ended, as its screens show it
+    status_reason text CONSTRAINT tenants_status_reason_length CHECK (length(status_reason) <= 200),
+    -- roles whose members need a second factor
+    totp_roles text[] NOT NULL DEFAULT '{}',
     time_zone text NOT NULL DEFAULT 'Asia/Tokyo'
         -- an unknown zone raises here instead of at the first order
         CONSTRAINT tenants_time_zone_known CHECK (timezone(time_zone, timestamptz '2000-01-01 00:00Z') IS NOT NULL),
@@ -97,13 +104,17 @@ CREATE TRIGGER touch BEFORE UPDATE ON app.tenants FOR EACH ROW EXECUTE FUNCTION 
 CREATE TABLE app.staff (
     tenant_id uuid NOT NULL CONSTRAINT staff_tenant_fkey REFERENCES app.tenants (id),
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    email_index bytea NOT NULL CONSTRAINT staff_email_index_length CHECK (octet_length(email_index) BETWEEN 16 AND 32),
+    email_index bytea NOT NULL CONSTRAINT staff_email_index_length CHECK (octet_length(email_index) = 32),
     email_encrypted text NOT NULL,
     password_hash text NOT NULL,
     name text NOT NULL CONSTRAINT staff_name_length CHECK (length(name) BETWEEN 1 AND 200),
     role text NOT NULL
-        CONSTRAINT staff_role_known CHECK (role IN ('front', 'kitchen', 'runner', 'menu_editor', 'manager')),
+        CONSTRAINT staff_role_known
+            CHECK (role IN ('front', 'kitchen', 'runner', 'menu_editor', 'manager', 'super_admin')),
+    -- beyond those of the role
     permissions text[] NOT NULL DEFAULT '{}',
+    -- raised by a trigger when role, permissions or standing change: a token that says an older one must be renewed
+    access_version integer NOT NULL DEFAULT 1,
     is_active boolean NOT NULL DEFAULT true,
     email_verified boolean NOT NULL DEFAULT false,
     last_login_at timestamptz,
@@ -111,16 +122,31 @@ CREATE TABLE app.staff (
         CONSTRAINT staff_failed_login_attempts_not_negative CHECK (failed_login_attempts >= 0),
     locked_until timestamptz,
     password_changed_at timestamptz,
+    -- the second factor: set up when enabled; the step is that of the last code used, so that none is good twice
+    totp_encrypted text,
+    totp_enabled boolean NOT NULL DEFAULT false,
+    totp_last_step bigint,
+    recovery_hashes bytea[] NOT NULL DEFAULT '{}',
+    -- for a shared kitchen screen
+    pin_hash bytea CONSTRAINT staff_pin_hash_length CHECK (octet_length(pin_hash) = 32),
+    failed_pin_attempts integer NOT NULL DEFAULT 0
+        CONSTRAINT staff_failed_pin_attempts_not_negative CHECK (failed_pin_attempts >= 0),
+    pin_locked_until timestamptz,
     profile jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
-    CONSTRAINT staff_pkey PRIMARY KEY (tenant_id, id)
+    CONSTRAINT staff_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT staff_super_admin_outside_hotels
+        CHECK ((role = 'super_admin') = (tenant_id = '00000000-0000-0000-0000-000000000000')),
+    CONSTRAINT staff_totp_enabled_has_secret CHECK (NOT totp_enabled OR totp_encrypted IS NOT NULL)
 );
 CREATE UNIQUE INDEX staff_email_key ON app.staff (tenant_id, email_index) WHERE deleted_at IS NULL;
 SELECT app.protect_tenant_table('app.staff');
 GRANT SELECT, INSERT, UPDATE ON app.staff TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff TO hub_admin;
+GRANT SELECT ON app.staff TO hub_log;
+CREATE POLICY log ON app.staff FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- A stay is one party in one room. Orders belong to the stay, so that the next guest never sees the last one's.
@@ -128,6 +154,9 @@ CREATE TABLE app.stays (
     tenant_id uuid NOT NULL CONSTRAINT stays_tenant_fkey REFERENCES app.tenants (id),
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     room_number text NOT NULL CONSTRAINT stays_room_number_length CHECK (length(room_number) BETWEEN 1 AND 20),
+    guest_name_encrypted text,
+    guest_phone_encrypted text,
+    guest_phone_index bytea CONSTRAINT stays_guest_phone_index_length CHECK (octet_length(guest_phone_index) = 32),
     started_at timestamptz NOT NULL DEFAULT now(),
     ended_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -135,6 +164,7 @@ CREATE TABLE app.stays (
     CONSTRAINT stays_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT stays_times_in_order CHECK (ended_at >= started_at)
 );
+CREATE INDEX stays_guest_phone ON app.stays (tenant_id, guest_phone_index) WHERE guest_phone_index IS NOT NULL;
 CREATE UNIQUE INDEX stays_one_open_per_room ON app.stays (tenant_id, room_number) WHERE ended_at IS NULL;
 SELECT app.protect_tenant_table('app.stays');
 GRANT SELECT, INSERT, UPDATE ON app.stays TO hub_api;
@@ -158,7 +188,17 @@ CREATE TABLE app.device_rooms (
         CONSTRAINT device_rooms_status_known CHECK (status IN ('pending', 'active', 'suspended', 'lost', 'retired')),
     settings jsonb NOT NULL DEFAULT '{}',
     metadata jsonb NOT NULL DEFAULT '{}',
+    -- the next one replaces the present one when it is used for the first time: a lost answer locks nobody out
     credential_hash bytea CONSTRAINT device_rooms_credential_hash_sha256 CHECK (octet_length(credential_hash) = 32),
+    next_credential_hash bytea
+        CONSTRAINT device_rooms_next_credential_hash_sha256 CHECK (octet_length(next_credential_hash) = 32),
+    previous_credential_hash bytea
+        CONSTRAINT device_rooms_previous_credential_hash_sha256 CHECK (octet_length(previous_credential_hash) = 32),
+    credential_changed_at timestamptz,
+    -- after a check-out: the tablet has not yet said that it holds nothing of the last guest any more
+    wipe_requested_at timestamptz,
+    -- who works at a shared kitchen screen at the moment, by PIN
+    cook_id uuid,
     desired jsonb NOT NULL DEFAULT '{}',
     reported jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -172,6 +212,8 @@ CREATE UNIQUE INDEX device_rooms_one_tablet_per_room ON app.device_rooms (tenant
 SELECT app.protect_tenant_table('app.device_rooms');
 GRANT SELECT, INSERT, UPDATE ON app.device_rooms TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_rooms TO hub_admin;
+GRANT SELECT ON app.device_rooms TO hub_log;
+CREATE POLICY log ON app.device_rooms FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.device_rooms FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- Written in batches by each node. The generation counts a device's sessions, so that a late disconnect of an old
@@ -225,7 +267,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
             AND d.status IN ('pending', 'active') AND d.deleted_at IS NULL
         RETURNING code.tenant_id, code.device_id
     )
-    UPDATE app.device_rooms AS d SET credential_hash = credential, status = 'active'
+    UPDATE app.device_rooms AS d
+    SET credential_hash = credential, next_credential_hash = NULL, previous_credential_hash = NULL,
+        credential_changed_at = now(), status = 'active'
     FROM claimed
     WHERE d.tenant_id = claimed.tenant_id AND d.id = claimed.device_id
     RETURNING d.tenant_id, d.id

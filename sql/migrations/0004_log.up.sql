@@ -225,16 +225,23 @@ CREATE CONSTRAINT TRIGGER log AFTER UPDATE ON app.tenants
 
 -- A topic that has ended: nodes close the sessions that hold it. A stay's ends with the stay, and when the stay
 -- moves to another room, whose tablet then asks for it; a device's ends when the device is no longer what its
--- token says: another state, place or credential.
-CREATE FUNCTION app.log_topic_end() RETURNS trigger
+-- token says: another state, place or credential (but not when the next credential takes its place, which is how
+-- credentials are rotated), and when a guest moves in, because its token does not name the stay yet; a hotel's ends
+-- when the hotel is suspended or has ended.
+CREATE FUNCTION app.end_topic(tenant uuid, about uuid, topic text, reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    topic text := format('%s:%s', TG_ARGV[0], NEW.id);
-    seq bigint := app.take_head(NEW.tenant_id);
+    seq bigint := app.take_head(tenant);
 BEGIN
     INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
-    VALUES (NEW.tenant_id, seq, 'topic.ended', NEW.id, ARRAY[topic], jsonb_build_object('topic', topic));
+    VALUES (tenant, seq, 'topic.ended', about, ARRAY[topic], jsonb_build_object('topic', topic, 'reason', reason));
     PERFORM app.ring_bell();
+END
+$$;
+CREATE FUNCTION app.log_topic_end() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM app.end_topic(NEW.tenant_id, NEW.id, format('%s:%s', TG_ARGV[0], NEW.id), 'revoked');
     RETURN NULL;
 END
 $$;
@@ -245,9 +252,38 @@ CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.stays
 CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.device_rooms
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     WHEN (OLD.status = 'active' AND OLD.deleted_at IS NULL
-          AND (NEW.status, NEW.deleted_at, NEW.room_number, NEW.stations, NEW.credential_hash)
-              IS DISTINCT FROM (OLD.status, OLD.deleted_at, OLD.room_number, OLD.stations, OLD.credential_hash))
+          AND ((NEW.status, NEW.deleted_at, NEW.room_number, NEW.stations)
+                  IS DISTINCT FROM (OLD.status, OLD.deleted_at, OLD.room_number, OLD.stations)
+              OR NEW.credential_hash IS DISTINCT FROM OLD.credential_hash
+                  AND NEW.credential_hash IS DISTINCT FROM OLD.next_credential_hash))
     EXECUTE FUNCTION app.log_topic_end('device');
+CREATE FUNCTION app.log_stay_start() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tablet uuid;
+BEGIN
+    FOR tablet IN
+        SELECT d.id FROM app.device_rooms AS d
+        WHERE d.tenant_id = NEW.tenant_id AND d.room_number = NEW.room_number AND d.device_type = 'tablet'
+            AND d.status = 'active' AND d.deleted_at IS NULL
+    LOOP
+        PERFORM app.end_topic(NEW.tenant_id, tablet, format('device:%s', tablet), 'renew');
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_start AFTER INSERT ON app.stays
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.ended_at IS NULL) EXECUTE FUNCTION app.log_stay_start();
+CREATE FUNCTION app.log_tenant_end() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM app.end_topic(NEW.id, NEW.id, 'tenant', NEW.status);
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.tenants
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.status = 'active' AND NEW.status <> 'active') EXECUTE FUNCTION app.log_tenant_end();
 
 -- Compares the server with the one the log was written under; on a difference every tenant gets a new epoch.
 -- Returns true when epochs were renewed.
@@ -296,7 +332,10 @@ ALTER FUNCTION app.ring_bell() OWNER TO hub_log;
 ALTER FUNCTION app.log_order() OWNER TO hub_log;
 ALTER FUNCTION app.log_menu_item() OWNER TO hub_log;
 ALTER FUNCTION app.log_hotel() OWNER TO hub_log;
+ALTER FUNCTION app.end_topic(uuid, uuid, text, text) OWNER TO hub_log;
 ALTER FUNCTION app.log_topic_end() OWNER TO hub_log;
+ALTER FUNCTION app.log_stay_start() OWNER TO hub_log;
+ALTER FUNCTION app.log_tenant_end() OWNER TO hub_log;
 ALTER FUNCTION app.check_log_origin(bigint, integer) OWNER TO hub_log;
 ALTER FUNCTION app.prune_events(uuid, timestamptz, integer) OWNER TO hub_log;
 REVOKE CREATE ON SCHEMA app FROM hub_log;

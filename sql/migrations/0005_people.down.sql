@@ -1,0 +1,18 @@
+DROP FUNCTION app.admit_staff(uuid, integer);
+DROP FUNCTION app.admit_device(uuid, text, text);
+DROP FUNCTION app.find_tenant(text, text);
+DROP FUNCTION app.tenant_state(text, date, date, text);
+DROP TABLE app.pairing_requests;
+DROP FUNCTION app.approve_pairing(bytea, uuid);
+DROP FUNCTION app.find_pairing(bytea);
+DROP FUNCTION app.poll_pairing(bytea);
+DROP FUNCTION app.start_pairing(bytea, bytea, text, text, interval);
+DROP TRIGGER access ON app.staff;
+DROP FUNCTION app.raise_access_version();
+DROP TABLE app.staff_codes;
+DROP TABLE app.refresh_tokens;
+DROP TABLE app.staff_sessions;
+DELETE FROM app.staff WHERE tenant_id = '00000000-0000-0000-0000-000000000000';
+DELETE FROM app.events WHERE tenant_id = '00000000-0000-0000-0000-000000000000';
+DELETE FROM app.tenant_heads WHERE tenant_id = '00000000-0000-0000-0000-000000000000';
+DELETE FROM app.tenants WHERE id = '00000000-0000-0000-0000-000000000000';

@@ -1,0 +1,238 @@
+-- How people and devices get in, and what a transaction asks before it serves them.
+
+-- The platform is a tenant of its own, without rooms: the super-admins are its staff, so that their passwords, second
+-- factors, sessions and audit work like everybody's, and no row of theirs stands in a hotel.
+INSERT INTO app.tenants (id, name, slug, time_zone, user_limit)
+VALUES ('00000000-0000-0000-0000-000000000000', 'Platform', 'platform', 'UTC', 1000);
+
+-- One sign-in on one browser. It lives as long as its refresh tokens are renewed, and ends for a reason.
+CREATE TABLE app.staff_sessions (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    staff_id uuid NOT NULL,
+    second_factor boolean NOT NULL DEFAULT false,
+    ip inet,
+    user_agent text CONSTRAINT staff_sessions_user_agent_length CHECK (length(user_agent) <= 200),
+    expires_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    end_reason text CONSTRAINT staff_sessions_end_reason_known
+        CHECK (end_reason IN ('signed_out', 'revoked', 'reused', 'password_changed', 'dismissed')),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT staff_sessions_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT staff_sessions_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES app.staff (tenant_id, id),
+    CONSTRAINT staff_sessions_end_has_reason CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+);
+CREATE INDEX staff_sessions_open ON app.staff_sessions (tenant_id, staff_id) WHERE ended_at IS NULL;
+SELECT app.protect_tenant_table('app.staff_sessions');
+GRANT SELECT, INSERT, UPDATE ON app.staff_sessions TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_sessions TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.staff_sessions FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.staff_sessions
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL)
+    EXECUTE FUNCTION app.log_topic_end('session');
+
+-- Every refresh token of a session, as a hash. One that comes a second time was stolen by somebody: the session ends.
+CREATE TABLE app.refresh_tokens (
+    tenant_id uuid NOT NULL,
+    token_hash bytea NOT NULL CONSTRAINT refresh_tokens_token_hash_sha256 CHECK (octet_length(token_hash) = 32),
+    session_id uuid NOT NULL,
+    used_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT refresh_tokens_pkey PRIMARY KEY (tenant_id, token_hash),
+    CONSTRAINT refresh_tokens_session_fkey FOREIGN KEY (tenant_id, session_id)
+        REFERENCES app.staff_sessions (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX refresh_tokens_session ON app.refresh_tokens (tenant_id, session_id, created_at);
+SELECT app.protect_tenant_table('app.refresh_tokens');
+GRANT SELECT, INSERT, UPDATE ON app.refresh_tokens TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.refresh_tokens TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.refresh_tokens FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Single-use codes that go out by mail. Only the hash is stored.
+CREATE TABLE app.staff_codes (
+    tenant_id uuid NOT NULL,
+    code_hash bytea NOT NULL CONSTRAINT staff_codes_code_hash_sha256 CHECK (octet_length(code_hash) = 32),
+    staff_id uuid NOT NULL,
+    purpose text NOT NULL
+        CONSTRAINT staff_codes_purpose_known CHECK (purpose IN ('verify_email', 'reset_password')),
+    expires_at timestamptz NOT NULL,
+    used_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT staff_codes_pkey PRIMARY KEY (tenant_id, code_hash),
+    CONSTRAINT staff_codes_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES app.staff (tenant_id, id)
+);
+SELECT app.protect_tenant_table('app.staff_codes');
+GRANT SELECT, INSERT, UPDATE ON app.staff_codes TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_codes TO hub_admin;
+CREATE TRIGGER touch BEFORE UPDATE ON app.staff_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+CREATE FUNCTION app.raise_access_version() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.access_version := OLD.access_version + 1;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER access BEFORE UPDATE ON app.staff FOR EACH ROW
+    WHEN ((OLD.role, OLD.permissions, OLD.is_active, OLD.deleted_at)
+          IS DISTINCT FROM (NEW.role, NEW.permissions, NEW.is_active, NEW.deleted_at))
+    EXECUTE FUNCTION app.raise_access_version();
+
+-- Devices that show a code and wait for a hotel to approve them (RFC 8628). They belong to no tenant until then; nobody
+-- may touch the table but the functions below. The device keeps the secret whose hash becomes its credential, so that
+-- no answer that gets lost can lock it out.
+CREATE TABLE app.pairing_requests (
+    secret_hash bytea CONSTRAINT pairing_requests_pkey PRIMARY KEY
+        CONSTRAINT pairing_requests_secret_hash_sha256 CHECK (octet_length(secret_hash) = 32),
+    user_code_hash bytea NOT NULL
+        CONSTRAINT pairing_requests_user_code_hash_sha256 CHECK (octet_length(user_code_hash) = 32),
+    device_type text NOT NULL
+        CONSTRAINT pairing_requests_device_type_known CHECK (device_type IN ('tablet', 'kitchen_screen')),
+    client text CONSTRAINT pairing_requests_client_length CHECK (length(client) <= 200),
+    expires_at timestamptz NOT NULL,
+    approved_for uuid,
+    device_id uuid,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pairing_requests_user_code_key UNIQUE (user_code_hash),
+    CONSTRAINT pairing_requests_approved_whole CHECK ((approved_for IS NULL) = (device_id IS NULL))
+);
+CREATE INDEX pairing_requests_age ON app.pairing_requests (expires_at);
+CREATE TRIGGER touch BEFORE UPDATE ON app.pairing_requests FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Takes a code for a device that waits; false when another one has it. Clears away what is over on the way.
+CREATE FUNCTION app.start_pairing(secret bytea, user_code bytea, kind text, client_text text, life interval)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM app.pairing_requests AS r WHERE r.secret_hash = ANY (ARRAY(
+        SELECT old.secret_hash FROM app.pairing_requests AS old
+        WHERE old.expires_at < now() ORDER BY old.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
+    ));
+    INSERT INTO app.pairing_requests (secret_hash, user_code_hash, device_type, client, expires_at)
+    VALUES (secret, user_code, kind, client_text, now() + life)
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
+
+-- What has become of a request, asked by the device with its secret; no row when there is none any more.
+CREATE FUNCTION app.poll_pairing(secret bytea)
+RETURNS TABLE (tenant_id uuid, device_id uuid)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.approved_for, r.device_id FROM app.pairing_requests AS r
+    WHERE r.secret_hash = secret AND r.expires_at > now()
+$$;
+
+-- What waits behind a code, for the member of staff who is about to approve it; no row for one that is not good.
+CREATE FUNCTION app.find_pairing(user_code bytea)
+RETURNS TABLE (device_type text, client text, created_at timestamptz, expires_at timestamptz)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.device_type, r.client, r.created_at, r.expires_at FROM app.pairing_requests AS r
+    WHERE r.user_code_hash = user_code AND r.approved_for IS NULL AND r.expires_at > now()
+$$;
+
+-- Gives the device that waits behind a code to a device of this transaction's tenant, of the same type: false when the
+-- code is not good (any more). Of two approvals at once one gets false.
+CREATE FUNCTION app.approve_pairing(user_code bytea, device uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tenant uuid := app.tenant_id();
+    granted bytea;
+BEGIN
+    UPDATE app.pairing_requests AS r SET approved_for = tenant, device_id = device
+    FROM app.device_rooms AS d
+    WHERE r.user_code_hash = user_code AND r.approved_for IS NULL AND r.expires_at > now()
+        AND d.tenant_id = tenant AND d.id = device AND d.device_type = r.device_type AND d.deleted_at IS NULL
+    RETURNING r.secret_hash INTO granted;
+    IF granted IS NULL THEN
+        RETURN false;
+    END IF;
+    UPDATE app.device_rooms AS d
+    SET credential_hash = granted, next_credential_hash = NULL, previous_credential_hash = NULL,
+        credential_changed_at = now(), status = 'active'
+    WHERE d.tenant_id = tenant AND d.id = device;
+    RETURN true;
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.start_pairing(bytea, bytea, text, text, interval), app.poll_pairing(bytea) TO hub_auth;
+GRANT EXECUTE ON FUNCTION app.find_pairing(bytea), app.approve_pairing(bytea, uuid) TO hub_api;
+
+-- Whether a hotel may be served: its status, and the dates of its contract by its own calendar.
+CREATE FUNCTION app.tenant_state(status text, contract_start date, contract_end date, time_zone text) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE
+    WHEN status <> 'active' THEN status
+    WHEN contract_start > (now() AT TIME ZONE time_zone)::date THEN 'not_started'
+    WHEN contract_end < (now() AT TIME ZONE time_zone)::date THEN 'expired'
+    ELSE 'active'
+END;
+GRANT EXECUTE ON FUNCTION app.tenant_state(text, date, date, text) TO hub_api, hub_admin;
+
+-- A hotel by the name in an address, before any tenant is known: by its own domain, or by its slug.
+CREATE FUNCTION app.find_tenant(host text, short_name text)
+RETURNS TABLE (tenant_id uuid, name text, slug text, locale text, state text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.id, t.name, t.slug, t.locale, app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone)
+    FROM app.tenants AS t
+    WHERE t.domain = host OR t.slug = short_name
+    ORDER BY t.domain IS NOT DISTINCT FROM host DESC
+    LIMIT 1
+$$;
+GRANT EXECUTE ON FUNCTION app.find_tenant(text, text) TO hub_auth;
+
+-- Every transaction of a device or of a member of staff begins with one of these two, in the message that begins it:
+-- whoever was revoked meanwhile gets nowhere, whatever the token says and however long it is good.
+--   HUB01  the session has ended      HUB02  the hotel is not served now (the state stands in DETAIL)
+--   HUB04  role or permissions have changed: a fresh token says so
+CREATE FUNCTION app.admit_device(device uuid, kind text, room text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT d.status, d.device_type, d.room_number, c.id AS cook_id,
+        app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
+    INTO found
+    FROM app.device_rooms AS d
+    JOIN app.tenants AS t ON t.id = d.tenant_id
+    LEFT JOIN app.staff AS c
+        ON c.tenant_id = d.tenant_id AND c.id = d.cook_id AND c.is_active AND c.deleted_at IS NULL
+    WHERE d.tenant_id = (SELECT app.tenant_id()) AND d.id = device AND d.deleted_at IS NULL;
+    IF found.status IS DISTINCT FROM 'active' OR found.device_type <> kind
+        OR found.room_number IS DISTINCT FROM room THEN
+        RAISE EXCEPTION 'the device is not what its token says' USING ERRCODE = 'HUB01';
+    ELSIF found.tenant_state <> 'active' THEN
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = found.tenant_state;
+    END IF;
+    IF found.cook_id IS NOT NULL THEN
+        PERFORM set_config('app.cook_id', found.cook_id::text, true);
+    END IF;
+END
+$$;
+
+CREATE FUNCTION app.admit_staff(session uuid, access integer) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT p.access_version, app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
+    INTO found
+    FROM app.staff_sessions AS s
+    JOIN app.staff AS p ON p.tenant_id = s.tenant_id AND p.id = s.staff_id
+    JOIN app.tenants AS t ON t.id = s.tenant_id
+    WHERE s.tenant_id = (SELECT app.tenant_id()) AND s.id = session AND s.ended_at IS NULL AND s.expires_at > now()
+        AND p.is_active AND p.deleted_at IS NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the session has ended' USING ERRCODE = 'HUB01';
+    ELSIF found.tenant_state <> 'active' THEN
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = found.tenant_state;
+    ELSIF found.access_version <> access THEN
+        RAISE EXCEPTION 'the permissions have changed' USING ERRCODE = 'HUB04';
+    END IF;
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text) TO hub_api;
+GRANT EXECUTE ON FUNCTION app.admit_staff(uuid, integer) TO hub_api, hub_admin;

@@ -1,0 +1,2 @@
+DROP TABLE app.signing_keys;
+DROP TABLE app.data_keys;

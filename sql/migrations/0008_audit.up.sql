@@ -1,0 +1,229 @@
+-- Who changed what, when, from where: written by triggers, in the transaction of the change, and never changed.
+
+-- Partitioned by month, so that what is old goes as a whole. The one key that has time before id.
+CREATE TABLE app.audit_logs (
+    tenant_id uuid NOT NULL CONSTRAINT audit_logs_tenant_fkey REFERENCES app.tenants (id),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    -- insert, update, delete; or a security event such as sign_in.failed
+    operation text NOT NULL CONSTRAINT audit_logs_operation_form CHECK (operation ~ '^[a-z_]+(?:[.][a-z_]+)?$'),
+    table_name text,
+    record text,
+    user_id uuid,
+    user_role text NOT NULL,
+    -- who worked at the shared kitchen screen that did it
+    cook_id uuid,
+    old jsonb,
+    new jsonb,
+    changed text[],
+    details jsonb,
+    ip inet,
+    user_agent text,
+    request_id uuid,
+    CONSTRAINT audit_logs_pkey PRIMARY KEY (tenant_id, created_at, id)
+) PARTITION BY RANGE (created_at);
+CREATE INDEX audit_logs_record ON app.audit_logs (tenant_id, record, created_at DESC);
+CREATE INDEX audit_logs_user ON app.audit_logs (tenant_id, user_id, created_at DESC);
+SELECT app.protect_tenant_table('app.audit_logs');
+GRANT SELECT ON app.audit_logs TO hub_api, hub_admin;
+GRANT INSERT ON app.audit_logs TO hub_log;
+CREATE POLICY log ON app.audit_logs TO hub_log USING (true) WITH CHECK (true);
+
+-- What belongs to no hotel: keys, hotels made and ended, sign-ins at addresses of nobody.
+CREATE TABLE app.platform_audit (
+    id uuid NOT NULL DEFAULT gen_random_uuid() CONSTRAINT platform_audit_pkey PRIMARY KEY,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    operation text NOT NULL CONSTRAINT platform_audit_operation_form CHECK (operation ~ '^[a-z_]+(?:[.][a-z_]+)?$'),
+    table_name text,
+    record text,
+    user_id uuid,
+    user_role text NOT NULL,
+    old jsonb,
+    new jsonb,
+    changed text[],
+    details jsonb,
+    ip inet,
+    user_agent text,
+    request_id uuid
+);
+CREATE INDEX platform_audit_time ON app.platform_audit (created_at, id);
+GRANT SELECT ON app.platform_audit TO hub_admin;
+GRANT INSERT ON app.platform_audit TO hub_log;
+
+-- Makes the partitions of this month and the next ones; rows beyond them would land in the default partition. A
+-- partition has the locks of tenancy too, and grants nothing: it is reached through the whole table.
+CREATE FUNCTION app.make_audit_partitions(ahead integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    month date;
+    name text;
+    made integer := 0;
+BEGIN
+    FOR step IN 0..ahead LOOP
+        month := (date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => step))::date;
+        name := format('audit_logs_%s', to_char(month, 'YYYY_MM'));
+        IF to_regclass('app.' || name) IS NULL THEN
+            EXECUTE format('CREATE TABLE app.%I PARTITION OF app.audit_logs FOR VALUES FROM (%L) TO (%L)', name,
+                           to_char(month, 'YYYY-MM-DD') || ' 00:00:00+00',
+                           to_char(month + interval '1 month', 'YYYY-MM-DD') || ' 00:00:00+00');
+            PERFORM app.protect_tenant_table(format('app.%I', name)::regclass);
+            made := made + 1;
+        END IF;
+    END LOOP;
+    RETURN made;
+END
+$$;
+CREATE TABLE app.audit_logs_default PARTITION OF app.audit_logs DEFAULT;
+SELECT app.protect_tenant_table('app.audit_logs_default');
+SELECT app.make_audit_partitions(2);
+
+-- Drops the partitions of months that were over before `before`; returns how many went.
+CREATE FUNCTION app.drop_audit_partitions(before timestamptz) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    name text;
+    gone integer := 0;
+BEGIN
+    FOR name IN
+        SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'app.audit_logs'::regclass AND c.relname ~ '^audit_logs_[0-9]{4}_[0-9]{2}$'
+            AND (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC' <= before
+    LOOP
+        EXECUTE format('DROP TABLE app.%I', name);
+        gone := gone + 1;
+    END LOOP;
+    RETURN gone;
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.make_audit_partitions(integer), app.drop_audit_partitions(timestamptz) TO hub_relay;
+
+-- Who acts, from the settings of the transaction: user|role|request|ip|hex of the user agent. A writer who says nothing,
+-- like psql, is the role that it connected as.
+CREATE FUNCTION app.acting(OUT user_id uuid, OUT user_role text, OUT request_id uuid, OUT ip inet, OUT user_agent text)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    parts text[] := string_to_array(nullif(current_setting('app.actor', true), ''), '|');
+BEGIN
+    user_id := nullif(parts[1], '')::uuid;
+    user_role := coalesce(nullif(parts[2], ''), session_user);
+    request_id := nullif(parts[3], '')::uuid;
+    ip := nullif(parts[4], '')::inet;
+    user_agent := convert_from(decode(nullif(parts[5], ''), 'hex'), 'UTF8');
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.acting() TO hub_log;
+
+-- Secrets and personal data stay out, but that they changed is written: `changed` is taken before the redaction.
+CREATE FUNCTION app.redacted(document jsonb, secrets text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN document || coalesce((
+    SELECT jsonb_object_agg(key, to_jsonb('[redacted]'::text))
+    FROM unnest(secrets) AS key
+    WHERE document -> key <> 'null'
+), '{}');
+GRANT EXECUTE ON FUNCTION app.redacted(jsonb, text[]) TO hub_log;
+
+-- Arguments: key columns, secret columns (each with commas between), and 'platform' for a table of no hotel.
+CREATE FUNCTION app.audit_row() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    whole jsonb := coalesce(after, before);
+    secrets text[] := string_to_array(TG_ARGV[1], ',');
+    columns text[];
+    who record := app.acting();
+    row_key text;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        SELECT array_agg(a.key ORDER BY a.key) INTO columns FROM jsonb_each(after) AS a
+        WHERE a.value IS DISTINCT FROM before -> a.key AND a.key <> 'updated_at';
+        IF columns IS NULL THEN
+            RETURN NULL;
+        END IF;
+        SELECT jsonb_object_agg(name, before -> name), jsonb_object_agg(name, after -> name) INTO before, after
+        FROM unnest(columns) AS name;
+    END IF;
+    SELECT string_agg(whole ->> name, '/') INTO row_key FROM unnest(string_to_array(TG_ARGV[0], ',')) AS name;
+    before := app.redacted(before, secrets);
+    after := app.redacted(after, secrets);
+    IF TG_ARGV[2] IS DISTINCT FROM 'platform' THEN
+        INSERT INTO app.audit_logs (tenant_id, operation, table_name, record, user_id, user_role, cook_id, old, new,
+                                    changed, ip, user_agent, request_id)
+        VALUES (coalesce(whole ->> 'tenant_id', whole ->> 'id')::uuid, lower(TG_OP), TG_TABLE_NAME, row_key,
+                who.user_id, who.user_role, nullif(current_setting('app.cook_id', true), '')::uuid, before, after,
+                columns, who.ip, who.user_agent, who.request_id);
+    END IF;
+    IF TG_ARGV[2] IS NOT NULL THEN
+        INSERT INTO app.platform_audit (operation, table_name, record, user_id, user_role, old, new, changed, ip,
+                                        user_agent, request_id)
+        VALUES (lower(TG_OP), TG_TABLE_NAME, row_key, who.user_id, who.user_role, before, after, columns, who.ip,
+                who.user_agent, who.request_id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- A security event of the transaction's tenant: what no row shows, such as a sign-in that failed.
+CREATE FUNCTION app.record_event(operation text, record text, details jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    who record := app.acting();
+BEGIN
+    INSERT INTO app.audit_logs (tenant_id, operation, record, user_id, user_role, cook_id, details, ip, user_agent,
+                                request_id)
+    VALUES (app.tenant_id(), record_event.operation, record_event.record, who.user_id, who.user_role,
+            nullif(current_setting('app.cook_id', true), '')::uuid, record_event.details, who.ip, who.user_agent,
+            who.request_id);
+END
+$$;
+
+-- The same for what belongs to no hotel.
+CREATE FUNCTION app.record_platform_event(operation text, record text, details jsonb, ip inet, agent text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO app.platform_audit (operation, record, user_role, details, ip, user_agent)
+    VALUES (record_platform_event.operation, record_platform_event.record, session_user,
+            record_platform_event.details, record_platform_event.ip, record_platform_event.agent);
+END
+$$;
+GRANT CREATE ON SCHEMA app TO hub_log;
+ALTER FUNCTION app.audit_row() OWNER TO hub_log;
+ALTER FUNCTION app.record_event(text, text, jsonb) OWNER TO hub_log;
+ALTER FUNCTION app.record_platform_event(text, text, jsonb, inet, text) OWNER TO hub_log;
+REVOKE CREATE ON SCHEMA app FROM hub_log;
+GRANT EXECUTE ON FUNCTION app.record_event(text, text, jsonb) TO hub_api, hub_admin;
+GRANT EXECUTE ON FUNCTION app.record_platform_event(text, text, jsonb, inet, text) TO hub_auth, hub_admin;
+
+-- Every table that people and devices write. Not: tenant_heads, events, relay_bell, log_origin (the log is its own
+-- record), idempotency (answers repeat what is audited), device_presence (written every second), order_counters
+-- (counted from orders), refresh_tokens (their sessions are audited), pairing_requests (of no hotel; an approval shows
+-- on its device), the audit itself.
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.tenants FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'contact_email_encrypted,contact_phone_encrypted', 'both');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.staff FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'email_index,email_encrypted,password_hash,totp_encrypted,totp_last_step,recovery_hashes,pin_hash');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.staff_sessions FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', '');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.staff_codes FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('staff_id', 'code_hash');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.stays FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'guest_name_encrypted,guest_phone_encrypted,guest_phone_index');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.device_rooms FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'credential_hash,next_credential_hash,previous_credential_hash');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.pairing_codes FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'code_hash');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.menu_items FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', '');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.tax_rates FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('tax_class,fulfilment,valid_from', '');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.orders FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', '');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.order_items FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('order_id,line', '');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.files FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'content');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.data_keys FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'wrapped');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.signing_keys FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('kid', 'wrapped', 'platform');
