@@ -23,6 +23,7 @@
     │   ├── StayEnded             409 stay_ended
     │   └── OperationInProgress   409 operation_in_progress  temporary
     ├── OperationMismatch         422 operation_mismatch
+    ├── RateLimited               429 rate_limited           temporary
     ├── Unavailable               503 unavailable            temporary
     └── Internal                  500 internal
         └── SealBroken            500 internal
@@ -218,6 +219,15 @@ class OperationMismatch(HubError):
     code = "operation_mismatch"
     status = 422
     title = "Operation id used before"
+
+
+class RateLimited(HubError):
+    """Too many requests of this kind; `details.retry_after_seconds` says when the next one may succeed."""
+
+    code = "rate_limited"
+    status = 429
+    temporary = True
+    title = "Too many requests"
 
 
 class Unavailable(HubError):

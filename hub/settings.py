@@ -1,6 +1,7 @@
 """The settings: read once from the environment by `load`, frozen, and passed down.
 
-The name of a setting is `HUB_` and the name of its field in capitals. One that is missing, wrong or unknown
+The name of a setting is `HUB_` and the name of its field in capitals; with `_FILE` behind it, it names a file
+that holds the value, so that a secret need not stand in the environment. One that is missing, wrong or unknown
 stops the start with its name and what was expected. Secrets are never repeated, neither in an error nor in a
 `repr`.
 """
@@ -8,8 +9,10 @@ stops the start with its name and what was expected. Secrets are never repeated,
 from __future__ import annotations
 
 import difflib
+import ipaddress
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -46,6 +49,16 @@ class MasterKey(Struct, frozen=True):
 
 Password = Annotated[str | None, Meta(description="a password")]
 Seconds = Annotated[float, Meta(gt=0, le=300, description="seconds, up to 300")]
+PemFile = Annotated[str | None, Meta(description="the path of a PEM file")]
+Origin = Annotated[str, Meta(pattern=r"\Ahttps?://[A-Za-z0-9.:\[\]_-]+\Z")]
+# `600/minute`, `20/15 minutes`. Counted over a window that slides, so a limit is also the largest burst.
+Rate = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[1-9]\d{0,8}/([1-9]\d{0,3} )?(second|minute|hour|day)s?\Z",
+        description="a number and a time, as in 600/minute or 20/15 minutes",
+    ),
+]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -88,6 +101,25 @@ class Settings(Struct, frozen=True, kw_only=True):
     # Life of a device token: a stolen one is good for so long; each device asks for a new one as often.
     token_seconds: Annotated[int, Meta(ge=60, le=86_400, description="seconds, 60 to 86400")] = 900
 
+    # Letters to staff: invitations, forgotten passwords. smtp:// goes over to TLS before it says anything and
+    # sends nothing without; smtps:// begins with TLS. A `:`, `/` or `@` in the password is written as %3A,
+    # %2F, %40. Unset: nothing can be sent, and whoever forgets a password needs another administrator.
+    smtp_url: Annotated[
+        Annotated[
+            str,
+            Meta(
+                pattern=r"\Asmtps?://([^\s:/@]+:[^\s:/@]+@)?(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(:\d{1,5})?/?\Z"
+            ),
+        ]
+        | None,
+        Meta(description="smtp://user:password@host:587 or smtps://user:password@host:465"),
+    ] = None
+    # The sender of these letters; the mail server must let it pass.
+    mail_from: Annotated[
+        Annotated[str, Meta(pattern=r"\A[^\s@<>,]+@[^\s@<>,]+\Z", max_length=254)] | None,
+        Meta(description="an e-mail address"),
+    ] = None
+
     # Events older than this are pruned; a screen that was away for longer gets a snapshot.
     events_days: Annotated[float, Meta(gt=0, le=3650, description="days, up to 3650")] = 7.0
     # Answers of operations are kept so long: a client that repeats one later makes a second change.
@@ -103,6 +135,27 @@ class Settings(Struct, frozen=True, kw_only=True):
     body_bytes: Annotated[int, Meta(ge=1024, le=2**26, description="bytes, 1024 to 67108864")] = 65_536
     # Longest WebSocket message from a client; a longer one closes the socket with 1009.
     frame_bytes: Annotated[int, Meta(ge=1024, le=2**24, description="bytes, 1024 to 16777216")] = 65_536
+    # Longest request line with its headers; a longer one answers 431. A token takes about 1 KiB of it.
+    header_bytes: Annotated[int, Meta(ge=1024, le=2**20, description="bytes, 1024 to 1048576")] = 16_384
+    # A connection whose request line and headers are not complete by then is closed, a silent one too.
+    header_seconds: Seconds = 10.0
+    # The same for a whole request, body and all: a slow line carries 64 KiB in that time.
+    request_seconds: Seconds = 60.0
+    # Addresses and networks whose X-Forwarded-For and -Proto are believed. Unset: nobody's; behind a proxy
+    # all clients then count as one address and no answer carries HSTS.
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="addresses or networks, as in 10.0.0.2, 192.168.7.0/24")
+    ] = ()
+    # Both set: the hub itself speaks TLS, 1.3 only. Unset: plain HTTP, for a proxy in front or one machine.
+    tls_certificate: PemFile = None
+    tls_key: PemFile = None
+    # Where the hub is reached from outside: in links of mails and QR codes. Unset: there are no such links.
+    public_url: Annotated[Origin | None, Meta(description="https:// and a host, without a path")] = None
+    # Pages of these origins may open a socket, as those of the hub's own host and of `public_url` may; to all
+    # others the hub answers 403.
+    allowed_origins: Annotated[
+        tuple[Origin, ...], Meta(description="origins, as in https://hub.example, comma between them")
+    ] = ()
     # A socket that has not said hello by then is closed with 4502.
     hello_seconds: Seconds = 5.0
     # Heartbeat of a screen; it calls itself stale after two. Each costs one small frame per socket.
@@ -129,6 +182,27 @@ class Settings(Struct, frozen=True, kw_only=True):
     # Time to say goodbye to all sockets at a stop; keep it below what the supervisor waits before it kills.
     drain_seconds: Annotated[float, Meta(ge=0, le=600, description="seconds, 0 to 600")] = 25.0
 
+    # Rate limits, shared by all processes through Redis. Past one, a request answers 429 and when to return.
+    # Every HTTP request from one address. A hotel of 300 tablets is one address: after an outage all of them
+    # ask for token and menu, some twenty requests each within a minute.
+    limit_ip: Rate = "12000/minute"
+    # One device or person, signed in: ten a second is more than a cook with both hands.
+    limit_device: Rate = "600/minute"
+    # All devices of one tenant, so that no hotel takes the database from the others.
+    limit_tenant: Rate = "30000/minute"
+    # Passwords tried from one address: the whole staff at the start of a shift, each mistyping once.
+    limit_sign_in_ip: Rate = "300/15 minutes"
+    # Passwords tried for one account: a person stops long before, and a guesser gets about 1000 a day.
+    limit_sign_in_account: Rate = "10/15 minutes"
+    # Codes tried from one address: 300 tablets are set up in one morning, each with a retry.
+    limit_claim_ip: Rate = "600/hour"
+    # Pairings begun at one address: the same morning, and a tablet that is restarted begins anew.
+    limit_pairing_ip: Rate = "1200/hour"
+    # Pairings of one tenant, from wherever: rooms are set up from several addresses at once.
+    limit_pairing_tenant: Rate = "1200/hour"
+    # Mails to one account: a person asks twice when the first is slow; nobody's inbox is flooded.
+    limit_mail_account: Rate = "5/hour"
+
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error")
     ] = "info"
@@ -140,46 +214,102 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 _FIELDS: Final = {f"HUB_{field.name.upper()}": field for field in msgspec.structs.fields(Settings)}
-_UNREPEATABLE: Final = ("_PASSWORD", "_URL", "_KEYS")
+# Also every file: one that was named by mistake may hold another's secret.
+_UNREPEATABLE: Final = ("_PASSWORD", "_URL", "_KEYS", "_FILE")
+_LISTS: Final = frozenset({"HUB_TRUSTED_PROXIES", "HUB_ALLOWED_ORIGINS"})
 _KEYS: Final = {"HUB_TOKEN_KEYS": TokenKey, "HUB_MASTER_KEYS": MasterKey}
+_FILE: Final = "_FILE"
+_NAMES: Final = frozenset({*_FIELDS, *(f"{name}{_FILE}" for name in _FIELDS)})
+# No value is nearly as long; a file that is longer, or has no end, was named by mistake.
+_LONGEST_FILE: Final = 65_536
 
 
 def load(environ: Mapping[str, str], required: frozenset[str] = TO_SERVE) -> Settings:
-    """Read the settings from environment variables; an empty one counts as not set.
+    """Read the settings from environment variables and the files they name; an empty variable counts as not
+    set.
 
-    Raises SettingError, its `field` the setting's name, when one is missing, wrong or unknown.
+    Raises SettingError, its `field` the variable's name, when one is missing, wrong or unknown.
     """
     for name in sorted(environ):
-        if name.startswith("HUB_") and name not in _FIELDS and name not in EMBEDDED:
-            near = difflib.get_close_matches(name, _FIELDS, n=1)
+        if name.startswith("HUB_") and name not in _NAMES and name not in EMBEDDED:
+            near = difflib.get_close_matches(name, sorted(_NAMES), n=1)
             hint = f"did you mean {near[0]}?" if near else "`hub/settings.py` lists them."
             raise SettingError(f"{name} is not a setting of the hub; {hint}", field=name)
     values: dict[str, object] = {}
     for name, field in _FIELDS.items():
-        text = environ.get(name, "").strip()
-        if text:
+        text, file = environ.get(name, "").strip(), environ.get(f"{name}{_FILE}", "").strip()
+        if text and file:
+            raise SettingError(
+                f"{name} and {name}{_FILE} are both set; keep only one of them.", field=f"{name}{_FILE}"
+            )
+        if file:
+            values[field.name] = _parse(f"{name}{_FILE}", _read(f"{name}{_FILE}", file), field.type)
+        elif text:
             values[field.name] = _parse(name, text, field.type)
         elif name in required:
             raise SettingError(f"{name} is missing; expected {_expected(field.type)}.", field=name)
-    return msgspec.convert(values, Settings)
+    settings = msgspec.convert(values, Settings)
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        missing = "HUB_TLS_KEY" if settings.tls_key is None else "HUB_TLS_CERTIFICATE"
+        raise SettingError(
+            f"{missing} is missing; set HUB_TLS_CERTIFICATE and HUB_TLS_KEY, or none of them.", field=missing
+        )
+    return settings
+
+
+def is_set(environ: Mapping[str, str], name: str) -> bool:
+    """Whether `load` will find a value for `name`, in the environment or in a file."""
+    return any(environ.get(one, "").strip() for one in (name, f"{name}{_FILE}"))
+
+
+def _read(name: str, path: str) -> str:
+    """What the file says, without the line feed at its end."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_LONGEST_FILE + 1)
+        text = data.decode()
+    except OSError as error:
+        raise SettingError(f"{name}: the file cannot be read: {error.strerror}.", field=name) from None
+    except ValueError:  # it is not UTF-8; or the path itself has a zero byte
+        raise SettingError(f"{name}: the file is not a text in UTF-8.", field=name) from None
+    if len(data) > _LONGEST_FILE:
+        raise SettingError(f"{name}: the file is longer than {_LONGEST_FILE} bytes.", field=name)
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text.strip():  # a secret that was never written must not count as "no password"
+        raise SettingError(f"{name}: the file is empty.", field=name)
+    return text
 
 
 def _parse(name: str, text: str, wanted: type) -> object:
     source: object = text
-    if kind := _KEYS.get(name):
+    if kind := _KEYS.get(name.removesuffix(_FILE)):
         names = kind.__struct_fields__
         source = [
             dict(zip(names, map(str.strip, key.split(":", len(names) - 1)), strict=False))
             for key in text.split(",")
         ]
+    elif name.removesuffix(_FILE) in _LISTS:
+        source = [item.strip() for item in text.split(",")]
     try:
         value: object = msgspec.convert(source, wanted, strict=False)
     except msgspec.ValidationError:
         value = None
-    if value is None or (isinstance(value, tuple) and len({key.kid for key in value}) < len(value)):
+    if value is None or not _sound(name.removesuffix(_FILE), value):
         shown = "is wrong" if name.endswith(_UNREPEATABLE) else f"is {text!r}"
         raise SettingError(f"{name} {shown}; expected {_expected(wanted)}.", field=name)
     return value
+
+
+def _sound(name: str, value: Any) -> bool:
+    """Whether a value of the right type also makes sense."""
+    if name in _KEYS:
+        return len({key.kid for key in value}) == len(value)
+    if name == "HUB_TRUSTED_PROXIES":
+        try:
+            return all(ipaddress.ip_network(item) for item in value)
+        except ValueError:
+            return False
+    return True
 
 
 def _expected(wanted: type) -> str:

@@ -1,11 +1,13 @@
 import base64
+from pathlib import Path
 
 import pytest
 
 from hub.errors import SettingError
-from hub.settings import TO_MIGRATE, load
+from hub.settings import TO_MIGRATE, is_set, load
 
 SECRET = base64.b64encode(b"\x01" * 32).decode()
+LONGER = base64.b64encode(b"\x01" * 33).decode()
 GOOD = {"HUB_DATABASE_URL": "postgresql://db/hub", "HUB_TOKEN_KEYS": f"2026-11:HS256:{SECRET}"}
 
 
@@ -23,6 +25,23 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 def test_several_keys_keep_their_order() -> None:
     settings = load({**GOOD, "HUB_TOKEN_KEYS": f"new:HS256:{SECRET}, old:HS256:{SECRET}"})
     assert [key.kid for key in settings.token_keys] == ["new", "old"]
+
+
+def test_several_addresses_and_origins() -> None:
+    lists = {
+        "HUB_TRUSTED_PROXIES": "10.0.0.2, 192.168.7.0/24,::1",
+        "HUB_ALLOWED_ORIGINS": "https://a.example, http://b:81",
+    }
+    settings = load({**GOOD, **lists})
+    assert settings.trusted_proxies == ("10.0.0.2", "192.168.7.0/24", "::1")
+    assert settings.allowed_origins == ("https://a.example", "http://b:81")
+
+
+@pytest.mark.parametrize("name", ["HUB_TLS_CERTIFICATE", "HUB_TLS_KEY"])
+def test_a_certificate_and_its_key_come_together(name: str) -> None:
+    with pytest.raises(SettingError, match="or none of them") as caught:
+        load({**GOOD, name: "/etc/hub/file.pem"})
+    assert {name, caught.value.field} == {"HUB_TLS_CERTIFICATE", "HUB_TLS_KEY"}
 
 
 def test_migrating_needs_no_token_keys() -> None:
@@ -43,11 +62,32 @@ def test_migrating_needs_no_token_keys() -> None:
         ("HUB_PING_SECONDS", "-1", "up to 300"),
         ("HUB_NAMESPACE", "Two Words", "a-z"),
         ("HUB_LOG_LEVEL", "loud", "debug, info"),
+        ("HUB_TRUSTED_PROXIES", "the-proxy", "10.0.0.2"),
+        ("HUB_TRUSTED_PROXIES", "10.0.0.1/8", "192.168.7.0/24"),
+        ("HUB_TRUSTED_PROXIES", "10.0.0.1,,10.0.0.2", "10.0.0.2"),
+        ("HUB_TRUSTED_PROXIES", "*", "10.0.0.2"),
+        ("HUB_ALLOWED_ORIGINS", "https://a.example/page", "https://hub.example"),
+        ("HUB_ALLOWED_ORIGINS", "*", "https://hub.example"),
+        ("HUB_PUBLIC_URL", "hub.example", "https://"),
+        ("HUB_LIMIT_IP", "0/minute", "600/minute"),
+        ("HUB_LIMIT_IP", "many", "600/minute"),
+        ("HUB_LIMIT_IP", "5/0 minutes", "600/minute"),
         ("HUB_TOKEN_KEYS", "", "kid:HS256:"),
         ("HUB_TOKEN_KEYS", "just-a-secret", "kid:HS256:"),
         ("HUB_TOKEN_KEYS", f"a:none:{SECRET}", "kid:HS256:"),
         ("HUB_TOKEN_KEYS", "a:HS256:c2hvcnQ=", "32"),
         ("HUB_TOKEN_KEYS", f"a:HS256:{SECRET},a:HS256:{SECRET}", "no kid twice"),
+        ("HUB_MASTER_KEYS", SECRET, "kid:base64secret"),
+        ("HUB_MASTER_KEYS", f"a b:{SECRET}", "kid:base64secret"),
+        ("HUB_MASTER_KEYS", f"a:HS256:{SECRET}", "kid:base64secret"),
+        ("HUB_MASTER_KEYS", f"a:{LONGER}", "exactly 32"),
+        ("HUB_MASTER_KEYS", "a:c2hvcnQ=", "exactly 32"),
+        ("HUB_MASTER_KEYS", f"a:{SECRET},a:{SECRET}", "no kid twice"),
+        ("HUB_SMTP_URL", "mail.example", "smtps://"),
+        ("HUB_SMTP_URL", "smtp://user@mail.example", "smtps://"),
+        ("HUB_SMTP_URL", "smtp://user:p@ss@mail.example", "smtps://"),
+        ("HUB_SMTP_URL", "smtp://mail.example:587/path", "smtps://"),
+        ("HUB_MAIL_FROM", "the hub", "e-mail address"),
     ],
 )
 def test_a_missing_or_wrong_setting_is_named_with_what_is_expected(
@@ -66,7 +106,9 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
     assert caught.value.field == "HUB_REDIS_URI"
 
 
-@pytest.mark.parametrize("name", ["HUB_DATABASE_URL", "HUB_REDIS_URL", "HUB_TOKEN_KEYS"])
+@pytest.mark.parametrize(
+    "name", ["HUB_DATABASE_URL", "HUB_REDIS_URL", "HUB_TOKEN_KEYS", "HUB_MASTER_KEYS", "HUB_SMTP_URL"]
+)
 def test_a_wrong_secret_is_not_repeated(name: str) -> None:
     with pytest.raises(SettingError) as caught:
         load({**GOOD, name: "wrong-but-private"})
@@ -74,7 +116,92 @@ def test_a_wrong_secret_is_not_repeated(name: str) -> None:
 
 
 def test_secrets_do_not_show_in_a_repr() -> None:
-    settings = load({**GOOD, "HUB_API_PASSWORD": "open sesame"})
+    settings = load({**GOOD, "HUB_API_PASSWORD": "open sesame", "HUB_MASTER_KEYS": f"a:{SECRET}"})
     assert "sesame" not in repr(settings)
     assert "postgresql" not in repr(settings)
-    assert "x01" not in repr(settings.token_keys)
+    assert "x01" not in repr((settings.token_keys, settings.master_keys))
+
+
+def test_master_keys_are_32_bytes_with_a_name() -> None:
+    keys = load({**GOOD, "HUB_MASTER_KEYS": f"new:{SECRET}, old:{SECRET}"}).master_keys
+    assert [(key.kid, key.secret) for key in keys] == [("new", b"\x01" * 32), ("old", b"\x01" * 32)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://hub:pass%40word@mail.example:587",
+        "smtps://hub%40hotel.example:x@mail.example",
+        "smtp://[::1]:25",
+        "smtp://mail",
+    ],
+)
+def test_addresses_of_mail_servers(url: str) -> None:
+    assert load({**GOOD, "HUB_SMTP_URL": url}).smtp_url == url
+
+
+def test_any_setting_can_stand_in_a_file(tmp_path: Path) -> None:
+    password, keys, port = tmp_path / "password", tmp_path / "keys", tmp_path / "port"
+    password.write_text(" open sesame \r\n")
+    keys.write_text(f"new:HS256:{SECRET},\nold:HS256:{SECRET}\n")
+    port.write_text("8081")
+    environ = {
+        "HUB_DATABASE_URL": GOOD["HUB_DATABASE_URL"],
+        "HUB_API_PASSWORD_FILE": str(password),
+        "HUB_TOKEN_KEYS_FILE": str(keys),
+        "HUB_PORT_FILE": str(port),
+        "HUB_REDIS_URL_FILE": "",
+    }
+    settings = load(environ)
+    assert (settings.api_password, settings.port, settings.redis_url) == (" open sesame ", 8081, None)
+    assert [key.kid for key in settings.token_keys] == ["new", "old"]
+    assert is_set(environ, "HUB_TOKEN_KEYS")
+    assert is_set(environ, "HUB_DATABASE_URL")
+    assert not is_set(environ, "HUB_REDIS_URL")
+
+
+def test_a_setting_and_its_file_exclude_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "port"
+    file.write_text("8081")
+    with pytest.raises(SettingError, match="HUB_PORT and HUB_PORT_FILE are both set") as caught:
+        load({**GOOD, "HUB_PORT": "8080", "HUB_PORT_FILE": str(file)})
+    assert caught.value.field == "HUB_PORT_FILE"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "No such file"),
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"private\xff", "UTF-8"),
+        (b"private" * 10_000, "65536 bytes"),
+        (b"private", "a TCP port"),
+        (b"8081\nprivate", "a TCP port"),
+    ],
+)
+def test_a_file_that_does_not_help_is_named_without_its_content(
+    tmp_path: Path, content: bytes | None, problem: str
+) -> None:
+    file = tmp_path / "value"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingError) as caught:
+        load({**GOOD, "HUB_PORT_FILE": str(file)})
+    assert caught.value.field == "HUB_PORT_FILE"
+    assert caught.value.message.startswith("HUB_PORT_FILE")
+    assert problem in caught.value.message
+    assert "private" not in caught.value.message
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("path", ["/", "/dev/zero", "a\0b"])
+def test_a_path_that_is_no_file_is_refused(path: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        load({**GOOD, "HUB_PORT_FILE": path})
+    assert caught.value.field == "HUB_PORT_FILE"
+
+
+def test_a_misspelt_file_setting_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SettingError, match="did you mean HUB_API_PASSWORD_FILE"):
+        load({**GOOD, "HUB_API_PASWORD_FILE": "/run/secrets/api"})
