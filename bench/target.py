@@ -26,7 +26,7 @@ from hub.db.migrate import create_database, migrate
 from hub.embedded import throw_away
 from hub.errors import InvalidInput, SettingError, Unavailable
 from hub.serve import bind, spawn
-from hub.settings import load
+from hub.settings import is_set, load
 
 _DATABASE: Final = "hub_bench"
 _TOKEN_SECONDS: Final = 86_400  # of the bench's own hub: no run lasts longer
@@ -55,7 +55,7 @@ def own(
 
     Settings of the hub in the environment count. Raises SettingError and Unavailable.
     """
-    if named := [name for name in _FOREIGN if os.environ.get(name)]:
+    if named := [name for name in _FOREIGN if is_set(os.environ, name)]:
         raise SettingError(
             f"{' and '.join(named)} set, but the bench starts servers of its own: unset, or run the hub "
             "yourself, make hotels with `bench hotels` and name it with --url and --token-file.",

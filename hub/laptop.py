@@ -16,7 +16,7 @@ from hub.embedded import start, throw_away
 from hub.embedded.account import server_account
 from hub.embedded.home import default_home, make_home
 from hub.errors import SettingError
-from hub.settings import TO_MIGRATE, load
+from hub.settings import TO_MIGRATE, is_set, load
 
 if TYPE_CHECKING:
     from hub.embedded import Servers
@@ -35,15 +35,15 @@ def start_missing(
     embedded database first. Raises SettingError, also when either is asked for a database of the user's own,
     and Unavailable.
     """
-    if (own or fresh) and "HUB_DATABASE_URL" in environ:
+    if (own or fresh) and is_set(environ, "HUB_DATABASE_URL"):
         raise SettingError(
             f"--{'fresh' if fresh else 'check'} uses servers of the demo's own; unset HUB_DATABASE_URL.",
             field="HUB_DATABASE_URL",
         )
     with contextlib.ExitStack() as stack:
         servers: Servers | None = None
-        need_redis = "HUB_REDIS_URL" not in environ
-        if "HUB_DATABASE_URL" not in environ:
+        need_redis = not is_set(environ, "HUB_REDIS_URL")
+        if not is_set(environ, "HUB_DATABASE_URL"):
             servers = stack.enter_context(throw_away() if own else start(redis=need_redis))
             environ["HUB_DATABASE_URL"] = servers.database_url(_DATABASE)
             if need_redis:
@@ -54,7 +54,7 @@ def start_missing(
             if fresh:
                 asyncio.run(drop_database(maintenance, _DATABASE))
             asyncio.run(create_database(maintenance, _DATABASE))
-        if "HUB_TOKEN_KEYS" not in environ:
+        if not is_set(environ, "HUB_TOKEN_KEYS"):
             environ["HUB_TOKEN_KEYS"] = _new_key() if own else _kept_key()
         asyncio.run(migrate(load(environ, TO_MIGRATE)))
         yield

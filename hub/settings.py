@@ -1,9 +1,9 @@
 """The settings: read once from the environment by `load`, frozen, and passed down.
 
-The name of a setting is `HUB_` and the name of its field in capitals; with `_FILE` behind it, it names a file
-that holds the value, so that a secret need not stand in the environment. One that is missing, wrong or unknown
-stops the start with its name and what was expected. Secrets are never repeated, neither in an error nor in a
-`repr`.
+The name of a setting is `HUB_` and the name of its field in capitals. With `_FILE` behind it, it names a file
+that holds the value, so that a secret need not stand in the environment. One that is missing, wrong or
+unknown stops the start with its name and what was expected. Secrets are never repeated, neither in an error
+nor in a `repr`.
 """
 
 from __future__ import annotations
@@ -237,15 +237,14 @@ def load(environ: Mapping[str, str], required: frozenset[str] = TO_SERVE) -> Set
             raise SettingError(f"{name} is not a setting of the hub; {hint}", field=name)
     values: dict[str, object] = {}
     for name, field in _FIELDS.items():
-        text, file = environ.get(name, "").strip(), environ.get(f"{name}{_FILE}", "").strip()
-        if text and file:
-            raise SettingError(
-                f"{name} and {name}{_FILE} are both set; keep only one of them.", field=f"{name}{_FILE}"
-            )
-        if file:
-            values[field.name] = _parse(f"{name}{_FILE}", _read(f"{name}{_FILE}", file), field.type)
+        by_file = f"{name}{_FILE}"
+        text, path = environ.get(name, "").strip(), environ.get(by_file, "").strip()
+        if text and path:
+            raise SettingError(f"{name} and {by_file} are both set; keep only one of them.", field=by_file)
+        if path:
+            values[field.name] = _parse(name, _read(by_file, path), field.type, given=by_file)
         elif text:
-            values[field.name] = _parse(name, text, field.type)
+            values[field.name] = _parse(name, text, field.type, given=name)
         elif name in required:
             raise SettingError(f"{name} is missing; expected {_expected(field.type)}.", field=name)
     settings = msgspec.convert(values, Settings)
@@ -280,23 +279,24 @@ def _read(name: str, path: str) -> str:
     return text
 
 
-def _parse(name: str, text: str, wanted: type) -> object:
+def _parse(name: str, text: str, wanted: type, *, given: str) -> object:
+    """The value of setting `name`; an error speaks of `given`, the variable that was set."""
     source: object = text
-    if kind := _KEYS.get(name.removesuffix(_FILE)):
+    if kind := _KEYS.get(name):
         names = kind.__struct_fields__
         source = [
             dict(zip(names, map(str.strip, key.split(":", len(names) - 1)), strict=False))
             for key in text.split(",")
         ]
-    elif name.removesuffix(_FILE) in _LISTS:
+    elif name in _LISTS:
         source = [item.strip() for item in text.split(",")]
     try:
         value: object = msgspec.convert(source, wanted, strict=False)
     except msgspec.ValidationError:
         value = None
-    if value is None or not _sound(name.removesuffix(_FILE), value):
-        shown = "is wrong" if name.endswith(_UNREPEATABLE) else f"is {text!r}"
-        raise SettingError(f"{name} {shown}; expected {_expected(wanted)}.", field=name)
+    if value is None or not _sound(name, value):
+        shown = "is wrong" if given.endswith(_UNREPEATABLE) else f"is {text!r}"
+        raise SettingError(f"{given} {shown}; expected {_expected(wanted)}.", field=given)
     return value
 
 
