@@ -59,12 +59,22 @@ async def two_hotels(admin: Connection, client: Client) -> Two:
         " SELECT tenant_id, id, true, 1, now() FROM app.device_rooms WHERE tenant_id = $1",
         "INSERT INTO app.pairing_codes (tenant_id, device_id, code_hash, expires_at)"
         " SELECT tenant_id, id, sha256(id::text::bytea), now() FROM app.device_rooms WHERE tenant_id = $1",
+        "INSERT INTO app.staff_sessions (tenant_id, staff_id, expires_at)"
+        " SELECT tenant_id, id, now() FROM app.staff WHERE tenant_id = $1",
+        "INSERT INTO app.refresh_tokens (tenant_id, token_hash, session_id)"
+        " SELECT tenant_id, sha256(id::text::bytea), id FROM app.staff_sessions WHERE tenant_id = $1",
+        "INSERT INTO app.staff_codes (tenant_id, code_hash, staff_id, purpose, expires_at)"
+        " SELECT tenant_id, sha256(id::text::bytea), id, 'verify_email', now()"
+        " FROM app.staff WHERE tenant_id = $1",
+        "INSERT INTO app.data_keys (tenant_id, purpose, wrapped) VALUES ($1, 'field', 'm1:')",
+        "INSERT INTO app.files (tenant_id, name, media_type, content) VALUES ($1, 'x', 'image/png', 'x')",
     ):
         await admin.execute(statement, theirs.tenant_id)
     owners = {"tenants": "id"}
     for (table,) in await admin.fetch(
         "SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
-        " WHERE relnamespace = 'app'::regnamespace AND relkind = 'r' AND attname = 'tenant_id'"
+        " WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+        " AND attname = 'tenant_id'"
     ):
         owners[table] = "tenant_id"
     ids: dict[str, list[UUID]] = {}
