@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
-from msgspec import Raw
+from msgspec import Meta, Raw
 
 from hub.db.scope import Scope
 from hub.errors import InvalidInput, NotFound
@@ -16,6 +17,10 @@ from hub.orders.messages import OrderPage
 from hub.security.principal import Principal
 
 MOST_ORDERS = 100
+# For the description alone: what does not fit is refused by `read_cursor`, in words of its own.
+Cursor: TypeAlias = Annotated[
+    str, Meta(extra_json_schema={"pattern": "^A[A-Za-z0-3][A-Za-z0-9_-]{30}$"}, description="Opaque.")
+]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _START = (_EPOCH, UUID(int=0))
 
