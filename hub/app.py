@@ -41,6 +41,7 @@ from hub.realtime.protocol import SUBPROTOCOL, ClientFrame, CloseCode, Command, 
 from hub.realtime.redis_broker import RedisBroker
 from hub.realtime.relay import Relay
 from hub.realtime.states import States
+from hub.security.limits import Limiter
 from hub.security.tokens import Tokens
 from hub.settings import TokenKey
 from hub.web import asyncapi, openapi
@@ -117,21 +118,39 @@ def pool_size(settings: Settings) -> int:
 
 def topics_of(principal: Principal) -> frozenset[str]:
     """What a principal may see of its tenant's log. A guest's topic is the stay, never the room."""
-    own = f"device:{principal.id}"
-    if principal.kind == "kitchen":
-        return frozenset((own, "kitchen", "menu"))
-    return frozenset((own, "menu", f"stay:{principal.stay_id}") if principal.stay_id else (own, "menu"))
+    topics = {"tenant"}
+    if principal.kind == "staff":
+        topics.add(f"session:{principal.session_id}")
+    else:
+        topics.add(f"device:{principal.id}")
+    if principal.may(Permission.MENU_READ):
+        topics.add("menu")
+    if principal.kind == "tablet":
+        if principal.stay_id is not None:
+            topics.add(f"stay:{principal.stay_id}")
+    elif principal.may(Permission.ORDER_READ):
+        topics.add("kitchen")
+    return frozenset(topics)
 
 
-def http_routes(
-    gate: Gate, operations: Operations, database: Database, devices: Devices, watch: health.Health
-) -> list[BaseRoute]:
+class Services(Struct, frozen=True):
+    """What the addresses call."""
+
+    gate: Gate
+    operations: Operations
+    database: Database
+    devices: Devices
+    watch: health.Health
+
+
+def http_routes(services: Services) -> list[BaseRoute]:
     """Every address but the pages and the socket."""
+    gate, database = services.gate, services.database
     return [
-        *device_routes.routes(gate, devices),
+        *device_routes.routes(gate, services.devices),
         *menu_routes.routes(gate, database),
-        *order_routes.routes(gate, operations, database),
-        *health.routes(watch),
+        *order_routes.routes(gate, services.operations, database),
+        *health.routes(services.watch),
         asyncapi.route(SOCKET, COMMANDS),
     ]
 
@@ -157,6 +176,8 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
 
         database = Database(api, clock=clock)
         log = Log(database, heads)
+        limiter = Limiter(settings)
+        stack.push_async_callback(limiter.aclose)
         tokens = Tokens(settings.token_keys, settings.token_seconds)
         operations = Operations(database, COMMANDS)
         devices = Devices(auth, database, tokens)
@@ -234,7 +255,7 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         )
         gate = Gate(tokens, settings.body_bytes)
         routes = http_routes(gate, operations, database, devices, watch)
-        app = site([*routes, WebSocketRoute(SOCKET.path, endpoint)])
+        app = site([*routes, WebSocketRoute(SOCKET.path, endpoint)], limiter=limiter)
 
         failed: asyncio.Future[None] = loop.create_future()
         retention = Retention(

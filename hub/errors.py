@@ -6,9 +6,11 @@
     │   ├── MethodNotAllowed      405 method_not_allowed
     │   └── UnsupportedMediaType  415 unsupported_media_type
     ├── TooLarge                  413 too_large
+    │   └── HeadersTooLong        431 headers_too_long
     ├── Unauthorized              401 unauthorized
     │   └── TokenExpired          401 token_expired
     ├── Forbidden                 403 forbidden
+    │   └── TenantClosed          403 tenant_closed
     ├── NotFound                  404 not_found
     │   └── UnknownCommand        404 unknown_command
     ├── Conflict                  409 conflict
@@ -21,6 +23,7 @@
     │   ├── IdCheckRequired       409 id_check_required
     │   ├── AgeNotAttested        409 age_not_attested
     │   ├── StayEnded             409 stay_ended
+    │   ├── LimitReached          409 limit_reached
     │   └── OperationInProgress   409 operation_in_progress  temporary
     ├── OperationMismatch         422 operation_mismatch
     ├── RateLimited               429 rate_limited           temporary
@@ -118,6 +121,12 @@ class TooLarge(HubError):
     title = "Too large"
 
 
+class HeadersTooLong(TooLarge):
+    code = "headers_too_long"
+    status = 431
+    title = "Headers too long"
+
+
 class Unauthorized(HubError):
     """No credential, or one that proves nothing. The message never says which part was wrong."""
 
@@ -137,6 +146,13 @@ class Forbidden(HubError):
     code = "forbidden"
     status = 403
     title = "Not allowed"
+
+
+class TenantClosed(Forbidden):
+    """The hotel is suspended, has ended, or its contract does not run today; `tenant_status` says which."""
+
+    code = "tenant_closed"
+    title = "This hotel is closed"
 
 
 class NotFound(HubError):
@@ -203,6 +219,13 @@ class AgeNotAttested(Conflict):
 class StayEnded(Conflict):
     code = "stay_ended"
     title = "The stay has ended"
+
+
+class LimitReached(Conflict):
+    """The plan of the hotel allows no more; `limit` is rooms, users or storage, with `allowed` and `used`."""
+
+    code = "limit_reached"
+    title = "The plan allows no more"
 
 
 class OperationInProgress(Conflict):

@@ -16,6 +16,7 @@ import resource
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -31,6 +32,7 @@ from hub.db.scope import utc_now
 from hub.errors import HubError, SettingError
 from hub.settings import load
 from hub.telemetry import logs
+from hub.web.protocol import bounded
 
 if TYPE_CHECKING:
     from hub.app import Hub
@@ -133,23 +135,28 @@ async def serving(
     settings: Settings, listener: socket.socket, *, clock: Callable[[], datetime] = utc_now
 ) -> AsyncIterator[Hub]:
     """A hub that serves on `listener` inside the block."""
+    tls = tls_context(settings)
     async with open_hub(settings, clock=clock) as hub:
         config = uvicorn.Config(
             hub.app,
             loop="none",
-            http="httptools",
+            http=bounded(settings),
             ws="websockets-sansio",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
+            # uvicorn would believe X-Forwarded-For of everything on this machine by itself
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            ssl_context_factory=None if tls is None else lambda *_: tls,
             ws_max_size=settings.frame_bytes,
             ws_per_message_deflate=False,
             ws_ping_interval=settings.ping_seconds,
             ws_ping_timeout=settings.pong_seconds,
             timeout_graceful_shutdown=3,
         )
-        server = _Server(config)
+        server = _Server(config, settings.header_seconds)
         # A line for each socket that opens is noise; what goes wrong still shows.
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
@@ -159,6 +166,29 @@ async def serving(
         finally:
             server.should_exit = True
             await task
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """TLS 1.3 and nothing older; None when the settings name no certificate. Raises SettingError."""
+    if settings.tls_certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key, _no_passphrase)
+    except (OSError, ValueError) as error:
+        raise SettingError(
+            f"HUB_TLS_CERTIFICATE and HUB_TLS_KEY cannot be read ({type(error).__name__}); expected two PEM "
+            "files of one pair, the key without a passphrase.",
+            field="HUB_TLS_CERTIFICATE",
+        ) from error
+    return context
+
+
+def _no_passphrase() -> str:
+    """Asked for the passphrase of a key; without it OpenSSL would ask the terminal."""
+    raise ValueError("the key has a passphrase")
 
 
 def _raise_descriptor_limit() -> None:
@@ -171,9 +201,35 @@ def _raise_descriptor_limit() -> None:
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: they would close every socket before the hub has said goodbye."""
 
+    def __init__(self, config: uvicorn.Config, handshake_seconds: float) -> None:
+        super().__init__(config)
+        self._handshake_seconds = handshake_seconds
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's own, with a deadline for the TLS handshake: the loop's is a minute."""
+        config = self.config
+
+        def protocol() -> asyncio.Protocol:
+            kind: Any = config.http_protocol_class
+            made: asyncio.Protocol = kind(config=config, server_state=self.server_state, app_state={})
+            return made
+
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                protocol,
+                sock=listener,
+                backlog=_BACKLOG,
+                ssl=config.ssl,
+                ssl_handshake_timeout=self._handshake_seconds if config.ssl else None,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
 
 
 @functools.cache

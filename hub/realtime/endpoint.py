@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from hub.errors import HubError, Internal, InvalidInput, TokenExpired, Unauthorized
 from hub.realtime.join import Past, keep_joined
+from hub.realtime.origin import Origins
 from hub.realtime.protocol import (
     SUBPROTOCOL,
     Bye,
@@ -78,13 +79,15 @@ class Endpoint:
         self._heartbeat = heartbeat
         self._doors = doors
         self._settings = settings
+        public = () if settings.public_url is None else (settings.public_url,)
+        self._origins = Origins((*settings.allowed_origins, *public))
 
     async def __call__(self, scope: AsgiMessage, receive: AsgiReceive, send: AsgiSend) -> None:
         await receive()  # websocket.connect
         if self._node.leaving:
             await _unavailable(send, self._settings.retry_ms)
             return
-        if SUBPROTOCOL not in scope["subprotocols"]:
+        if SUBPROTOCOL not in scope["subprotocols"] or not self._origins.admit(scope["headers"]):
             await send({"type": "websocket.close"})  # answers 403 before the upgrade
             return
         try:

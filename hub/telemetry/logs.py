@@ -1,6 +1,7 @@
 """Logging over the standard library: one line an event, as JSON for machines or as columns for people.
 
 Code logs a constant sentence, what varies goes into `extra`: `_log.warning("slow query", extra={"ms": 120})`.
+Inside a request each line also carries its `request_id`.
 Secrets do not get through: values under a telling name are dropped, and what looks like a token, a credential
 or a password in a URL is blotted out of every text, tracebacks included.
 """
@@ -14,6 +15,8 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TextIO
 
 import msgspec
+
+from hub.telemetry.context import current
 
 _STANDARD: Final = frozenset(
     (
@@ -85,7 +88,8 @@ def _moment(record: logging.LogRecord) -> str:
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {
+    context = current.get()
+    return ({} if context is None else {"request_id": str(context.request_id)}) | {
         name: _BLOT if _TELLING.search(name) else _clean(value) if isinstance(value, str) else value
         for name, value in vars(record).items()
         if name not in _STANDARD

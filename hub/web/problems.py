@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from hub.db.ids import uuid7
 from hub.errors import HubError, Internal, InvalidInput, MethodNotAllowed, NotFound, TooLarge, Unauthorized
+from hub.telemetry.context import current
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MEDIA_TYPE: Final = "application/problem+json"
-_RETRY_SECONDS: Final = "1"
+_RETRY_SECONDS: Final = 1
 _log = logging.getLogger(__name__)
 
 
@@ -53,13 +54,14 @@ def problem(error: HubError) -> Response:
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
     if error.temporary:
-        headers["Retry-After"] = _RETRY_SECONDS
+        headers["Retry-After"] = str(error.details.get("retry_after_seconds", _RETRY_SECONDS))
     return Response(msgspec.json.encode(document), error.status, headers, MEDIA_TYPE)
 
 
 def unexpected(error: Exception, request: Request) -> Response:
     """The answer for a bug: a reference that finds it in the log, and nothing of the inside."""
-    reference = str(uuid7())
+    context = current.get()
+    reference = str(context.request_id if context is not None else uuid7())
     _log.error(
         "request failed",
         exc_info=error,

@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
-from starlette.types import Lifespan
+from starlette.types import ASGIApp, Lifespan
 
 from hub.web import openapi, pages
+from hub.web.context import RequestContexts
 from hub.web.headers import SecurityHeaders
 from hub.web.problems import handlers
+from hub.web.rate import AddressLimit
+
+if TYPE_CHECKING:
+    from hub.security.limits import Limiter
 
 
-def site(routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
-    """`routes` with the pages and /api/openapi.json beside them; every error is a problem document."""
-    app = Starlette(
+class Site(Starlette):
+    """The middleware stands outside Starlette's own, so that the answer to a bug has its headers too."""
+
+    limiter: Limiter | None = None
+
+    def build_middleware_stack(self) -> ASGIApp:
+        app = super().build_middleware_stack()
+        if self.limiter is not None:
+            app = AddressLimit(app, self.limiter)
+        return RequestContexts(SecurityHeaders(app))
+
+
+def site(
+    routes: Sequence[BaseRoute],
+    lifespan: Lifespan[Starlette] | None = None,
+    *,
+    limiter: Limiter | None = None,
+) -> Starlette:
+    """`routes` with the pages and /api/openapi.json beside them; every error is a problem document.
+
+    With a `limiter`, requests to /api/ from one address are counted.
+    """
+    app = Site(
         routes=[*routes, openapi.route(routes), *pages.routes()],
-        middleware=[Middleware(SecurityHeaders)],
         exception_handlers=handlers(),
         lifespan=lifespan,
     )
+    app.limiter = limiter
     # A redirect would repeat the Host header, which anyone can set.
     app.router.redirect_slashes = False
     return app
