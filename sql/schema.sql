@@ -51,7 +51,8 @@ BEGIN
 END
 $$;
 
--- Screens, events and answers know a row by its key for ever: a row that took another one would stay on them twice.
+-- Screens, events, answers and the audit know a row by its key for ever: a row that took another one would be there
+-- twice, and one that went to another hotel would take its history there.
 CREATE FUNCTION app.refuse_new_key() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -122,6 +123,8 @@ GRANT SELECT ON app.tenants TO hub_api, hub_log;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.tenants TO hub_admin;
 CREATE POLICY log ON app.tenants FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.tenants FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF id ON app.tenants FOR EACH ROW
+    WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION app.refuse_new_key();
 
 -- The rate of a tax class and fulfilment is the row with the latest valid_from that is not after the business date.
 CREATE TABLE app.tax_rates (
@@ -140,6 +143,8 @@ SELECT app.protect_tenant_table('app.tax_rates');
 GRANT SELECT, INSERT, UPDATE ON app.tax_rates TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.tax_rates TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.tax_rates FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.tax_rates FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- What every screen of a hotel may know of it.
 CREATE VIEW app.hotel_documents WITH (security_invoker = true) AS
@@ -209,6 +214,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff TO hub_admin;
 GRANT SELECT ON app.staff TO hub_log;
 CREATE POLICY log ON app.staff FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.staff FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- A stay is one party in one room. Orders belong to the stay, so that the next guest never sees the last one's.
 CREATE TABLE app.stays (
@@ -231,6 +238,8 @@ SELECT app.protect_tenant_table('app.stays');
 GRANT SELECT, INSERT, UPDATE ON app.stays TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.stays TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.stays FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.stays FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- == Devices =========================================================================================================
 
@@ -268,6 +277,7 @@ CREATE TABLE app.device_rooms (
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
     CONSTRAINT device_rooms_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT device_rooms_cook_fkey FOREIGN KEY (tenant_id, cook_id) REFERENCES app.staff (tenant_id, id),
     CONSTRAINT device_rooms_tablet_has_room CHECK (device_type <> 'tablet' OR status <> 'active' OR room_number IS NOT NULL)
 );
 CREATE UNIQUE INDEX device_rooms_one_tablet_per_room ON app.device_rooms (tenant_id, room_number)
@@ -278,6 +288,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_rooms TO hub_admin;
 GRANT SELECT ON app.device_rooms TO hub_log;
 CREATE POLICY log ON app.device_rooms FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.device_rooms FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.device_rooms FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- Written in batches by each node. The generation counts a device's sessions, so that a late disconnect of an old
 -- session cannot mark the new one offline.
@@ -317,17 +329,25 @@ SELECT app.protect_tenant_table('app.pairing_codes');
 GRANT SELECT, INSERT, UPDATE ON app.pairing_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.pairing_codes TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.pairing_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.pairing_codes FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- The one look-up that runs before a tenant is known: it uses the code up, gives the device its credential, and
 -- says whose it was. Both or neither: a code is not burnt for nothing.
 CREATE FUNCTION app.claim_code(presented bytea, credential bytea, OUT tenant_id uuid, OUT device_id uuid)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    WITH claimed AS (
-        UPDATE app.pairing_codes AS code SET used_at = now()
-        FROM app.device_rooms AS d
+    -- locked, so that a device that is revoked at this moment stays revoked
+    WITH device AS MATERIALIZED (
+        SELECT d.tenant_id, d.id, code.id AS code_id
+        FROM app.pairing_codes AS code
+        JOIN app.device_rooms AS d ON d.tenant_id = code.tenant_id AND d.id = code.device_id
         WHERE code.code_hash = presented AND code.used_at IS NULL AND code.expires_at > now()
-            AND d.tenant_id = code.tenant_id AND d.id = code.device_id
             AND d.status IN ('pending', 'active') AND d.deleted_at IS NULL
+        FOR NO KEY UPDATE OF d
+    ), claimed AS (
+        UPDATE app.pairing_codes AS code SET used_at = now()
+        FROM device
+        WHERE code.tenant_id = device.tenant_id AND code.id = device.code_id AND code.used_at IS NULL
         RETURNING code.tenant_id, code.device_id
     )
     UPDATE app.device_rooms AS d
@@ -1070,6 +1090,8 @@ SELECT app.protect_tenant_table('app.staff_sessions');
 GRANT SELECT, INSERT, UPDATE ON app.staff_sessions TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_sessions TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff_sessions FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.staff_sessions FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.staff_sessions
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL)
     EXECUTE FUNCTION app.log_topic_end('session');
@@ -1106,10 +1128,13 @@ CREATE TABLE app.staff_codes (
     CONSTRAINT staff_codes_pkey PRIMARY KEY (tenant_id, code_hash),
     CONSTRAINT staff_codes_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES app.staff (tenant_id, id)
 );
+CREATE INDEX staff_codes_unused ON app.staff_codes (tenant_id, staff_id, purpose) WHERE used_at IS NULL;
 SELECT app.protect_tenant_table('app.staff_codes');
 GRANT SELECT, INSERT, UPDATE ON app.staff_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_codes TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, code_hash ON app.staff_codes FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.code_hash) IS DISTINCT FROM (NEW.tenant_id, NEW.code_hash)) EXECUTE FUNCTION app.refuse_new_key();
 
 CREATE FUNCTION app.raise_access_version() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -1178,17 +1203,20 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Gives the device that waits behind a code to a device of this transaction's tenant, of the same type: false when the
--- code is not good (any more). Of two approvals at once one gets false.
+-- code is not good (any more). Of two approvals at once one gets false. The row is locked before it is read, so that a
+-- device that is deleted at this moment does not come back.
 CREATE FUNCTION app.approve_pairing(user_code bytea, device uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     tenant uuid := app.tenant_id();
+    kind text;
     granted bytea;
 BEGIN
+    SELECT d.device_type INTO kind FROM app.device_rooms AS d
+    WHERE d.tenant_id = tenant AND d.id = device AND d.deleted_at IS NULL AND d.status <> 'retired'
+    FOR NO KEY UPDATE;
     UPDATE app.pairing_requests AS r SET approved_for = tenant, device_id = device
-    FROM app.device_rooms AS d
-    WHERE r.user_code_hash = user_code AND r.approved_for IS NULL AND r.expires_at > now()
-        AND d.tenant_id = tenant AND d.id = device AND d.device_type = r.device_type AND d.deleted_at IS NULL
+    WHERE r.user_code_hash = user_code AND r.approved_for IS NULL AND r.expires_at > now() AND r.device_type = kind
     RETURNING r.secret_hash INTO granted;
     IF granted IS NULL THEN
         RETURN false;
@@ -1233,24 +1261,24 @@ GRANT EXECUTE ON FUNCTION app.find_tenant(text, text) TO hub_auth;
 CREATE FUNCTION app.admit_device(device uuid, kind text, room text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    found record;
+    asking record;
 BEGIN
     SELECT d.status, d.device_type, d.room_number, c.id AS cook_id,
         app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
-    INTO found
+    INTO asking
     FROM app.device_rooms AS d
     JOIN app.tenants AS t ON t.id = d.tenant_id
     LEFT JOIN app.staff AS c
         ON c.tenant_id = d.tenant_id AND c.id = d.cook_id AND c.is_active AND c.deleted_at IS NULL
     WHERE d.tenant_id = (SELECT app.tenant_id()) AND d.id = device AND d.deleted_at IS NULL;
-    IF found.status IS DISTINCT FROM 'active' OR found.device_type <> kind
-        OR found.room_number IS DISTINCT FROM room THEN
+    IF asking.status IS DISTINCT FROM 'active' OR asking.device_type IS DISTINCT FROM kind
+        OR asking.room_number IS DISTINCT FROM room THEN
         RAISE EXCEPTION 'the device is not what its token says' USING ERRCODE = 'HUB01';
-    ELSIF found.tenant_state <> 'active' THEN
-        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = found.tenant_state;
+    ELSIF asking.tenant_state <> 'active' THEN
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state;
     END IF;
-    IF found.cook_id IS NOT NULL THEN
-        PERFORM set_config('app.cook_id', found.cook_id::text, true);
+    IF asking.cook_id IS NOT NULL THEN
+        PERFORM set_config('app.cook_id', asking.cook_id::text, true);
     END IF;
 END
 $$;
@@ -1258,10 +1286,10 @@ $$;
 CREATE FUNCTION app.admit_staff(session uuid, access integer) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    found record;
+    asking record;
 BEGIN
     SELECT p.access_version, app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
-    INTO found
+    INTO asking
     FROM app.staff_sessions AS s
     JOIN app.staff AS p ON p.tenant_id = s.tenant_id AND p.id = s.staff_id
     JOIN app.tenants AS t ON t.id = s.tenant_id
@@ -1269,9 +1297,9 @@ BEGIN
         AND p.is_active AND p.deleted_at IS NULL;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the session has ended' USING ERRCODE = 'HUB01';
-    ELSIF found.tenant_state <> 'active' THEN
-        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = found.tenant_state;
-    ELSIF found.access_version <> access THEN
+    ELSIF asking.tenant_state <> 'active' THEN
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state;
+    ELSIF asking.access_version IS DISTINCT FROM access THEN
         RAISE EXCEPTION 'the permissions have changed' USING ERRCODE = 'HUB04';
     END IF;
 END
@@ -1299,6 +1327,8 @@ SELECT app.protect_tenant_table('app.data_keys');
 GRANT SELECT, INSERT ON app.data_keys TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.data_keys TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.data_keys FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.data_keys FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- What tokens are signed with. A new key begins to sign only when every node knows it, and an old one verifies until
 -- the last token that it has signed is over.
@@ -1315,6 +1345,8 @@ CREATE TABLE app.signing_keys (
 GRANT SELECT, INSERT ON app.signing_keys TO hub_auth;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.signing_keys TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.signing_keys FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF kid ON app.signing_keys FOR EACH ROW
+    WHEN (OLD.kid <> NEW.kid) EXECUTE FUNCTION app.refuse_new_key();
 
 -- == Limits ==========================================================================================================
 
@@ -1341,6 +1373,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.files TO hub_admin;
 GRANT SELECT ON app.files TO hub_log;
 CREATE POLICY log ON app.files FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.files FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.files FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- Refuses what goes over the plan: HUB03, with limit, allowed and used in DETAIL as JSON. One writer of a hotel at a
 -- time counts, or two at once would both find the last place free.
@@ -1398,7 +1432,8 @@ CREATE TRIGGER storage_limit_update AFTER UPDATE OF content ON app.files FOR EAC
 
 -- Partitioned by month, so that what is old goes as a whole. The one key that has time before id.
 CREATE TABLE app.audit_logs (
-    tenant_id uuid NOT NULL CONSTRAINT audit_logs_tenant_fkey REFERENCES app.tenants (id),
+    -- no foreign key: what a hotel did outlives it, and its own end is written down too
+    tenant_id uuid NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     -- insert, update, delete; or a security event such as sign_in.failed
@@ -1416,14 +1451,17 @@ CREATE TABLE app.audit_logs (
     ip inet,
     user_agent text,
     request_id uuid,
-    CONSTRAINT audit_logs_pkey PRIMARY KEY (tenant_id, created_at, id)
+    CONSTRAINT audit_logs_pkey PRIMARY KEY (tenant_id, created_at, id),
+    -- no event can pass for the change of a row
+    CONSTRAINT audit_logs_row_or_event CHECK ((operation IN ('insert', 'update', 'delete')) = (table_name IS NOT NULL))
 ) PARTITION BY RANGE (created_at);
-CREATE INDEX audit_logs_record ON app.audit_logs (tenant_id, record, created_at DESC);
-CREATE INDEX audit_logs_user ON app.audit_logs (tenant_id, user_id, created_at DESC);
+CREATE INDEX audit_logs_record ON app.audit_logs (tenant_id, record, created_at DESC, id DESC);
+CREATE INDEX audit_logs_user ON app.audit_logs (tenant_id, user_id, created_at DESC, id DESC);
+CREATE INDEX audit_logs_operation ON app.audit_logs (tenant_id, operation, created_at DESC, id DESC);
 SELECT app.protect_tenant_table('app.audit_logs');
 GRANT SELECT ON app.audit_logs TO hub_api, hub_admin;
 GRANT INSERT ON app.audit_logs TO hub_log;
-CREATE POLICY log ON app.audit_logs TO hub_log USING (true) WITH CHECK (true);
+CREATE POLICY log ON app.audit_logs FOR INSERT TO hub_log WITH CHECK (true);
 
 -- What belongs to no hotel: keys, hotels made and ended, sign-ins at addresses of nobody.
 CREATE TABLE app.platform_audit (
@@ -1440,31 +1478,46 @@ CREATE TABLE app.platform_audit (
     details jsonb,
     ip inet,
     user_agent text,
-    request_id uuid
+    request_id uuid,
+    CONSTRAINT platform_audit_row_or_event
+        CHECK ((operation IN ('insert', 'update', 'delete')) = (table_name IS NOT NULL))
 );
 CREATE INDEX platform_audit_time ON app.platform_audit (created_at, id);
 GRANT SELECT ON app.platform_audit TO hub_admin;
 GRANT INSERT ON app.platform_audit TO hub_log;
 
--- Makes the partitions of this month and the next ones; rows beyond them would land in the default partition. A
--- partition has the locks of tenancy too, and grants nothing: it is reached through the whole table.
+-- Makes the partitions of this month and the `ahead` next ones, and of every month whose rows lie in the default
+-- partition because nobody made theirs in time; returns how many it made. A partition has the locks of tenancy too, and
+-- grants nothing: it is reached through the whole table. It is attached when it stands, because CREATE TABLE PARTITION OF
+-- would lock out every writer; attaching waits for readers of the whole audit alone, and gives up soon.
 CREATE FUNCTION app.make_audit_partitions(ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
-    month date;
+    this_month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
+    month timestamp;
+    first timestamptz;
+    past timestamptz;
     name text;
     made integer := 0;
 BEGIN
-    FOR step IN 0..ahead LOOP
-        month := (date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => step))::date;
+    PERFORM pg_advisory_xact_lock(hashtextextended('hub audit partitions', 0));
+    FOR month IN
+        SELECT this_month + make_interval(months => step) FROM generate_series(0, ahead) AS step
+        UNION
+        SELECT date_trunc('month', late.created_at AT TIME ZONE 'UTC') FROM app.audit_logs_default AS late
+    LOOP
         name := format('audit_logs_%s', to_char(month, 'YYYY_MM'));
-        IF to_regclass('app.' || name) IS NULL THEN
-            EXECUTE format('CREATE TABLE app.%I PARTITION OF app.audit_logs FOR VALUES FROM (%L) TO (%L)', name,
-                           to_char(month, 'YYYY-MM-DD') || ' 00:00:00+00',
-                           to_char(month + interval '1 month', 'YYYY-MM-DD') || ' 00:00:00+00');
-            PERFORM app.protect_tenant_table(format('app.%I', name)::regclass);
-            made := made + 1;
-        END IF;
+        CONTINUE WHEN to_regclass('app.' || name) IS NOT NULL;
+        first := month AT TIME ZONE 'UTC';
+        past := (month + interval '1 month') AT TIME ZONE 'UTC';
+        EXECUTE format('CREATE TABLE app.%I (LIKE app.audit_logs INCLUDING ALL)', name);
+        EXECUTE format('WITH late AS ('
+                       'DELETE FROM app.audit_logs_default WHERE created_at >= %L AND created_at < %L RETURNING *'
+                       ') INSERT INTO app.%I SELECT * FROM late', first, past, name);
+        EXECUTE format('ALTER TABLE app.audit_logs ATTACH PARTITION app.%I FOR VALUES FROM (%L) TO (%L)',
+                       name, first, past);
+        PERFORM app.protect_tenant_table(format('app.%I', name)::regclass);
+        made := made + 1;
     END LOOP;
     RETURN made;
 END
@@ -1473,9 +1526,10 @@ CREATE TABLE app.audit_logs_default PARTITION OF app.audit_logs DEFAULT;
 SELECT app.protect_tenant_table('app.audit_logs_default');
 SELECT app.make_audit_partitions(2);
 
--- Drops the partitions of months that were over before `before`; returns how many went.
+-- Drops the partitions of months that were over before `before`; returns how many went. Never one of the last 30 days,
+-- whatever is asked. Writers wait while it waits for those before it, so it gives up soon.
 CREATE FUNCTION app.drop_audit_partitions(before timestamptz) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     name text;
     gone integer := 0;
@@ -1483,7 +1537,8 @@ BEGIN
     FOR name IN
         SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
         WHERE i.inhparent = 'app.audit_logs'::regclass AND c.relname ~ '^audit_logs_[0-9]{4}_[0-9]{2}$'
-            AND (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC' <= before
+            AND (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC'
+                <= least(before, now() - interval '30 days')
     LOOP
         EXECUTE format('DROP TABLE app.%I', name);
         gone := gone + 1;
@@ -1494,17 +1549,27 @@ $$;
 GRANT EXECUTE ON FUNCTION app.make_audit_partitions(integer), app.drop_audit_partitions(timestamptz) TO hub_relay;
 
 -- Who acts, from the settings of the transaction: user|role|request|ip|hex of the user agent. A writer who says nothing,
--- like psql, is the role that it connected as.
+-- like psql, is the role that it connected as; one whose setting cannot be read writes nothing. But a user agent is what
+-- strangers send: bytes that are no text stand as escapes.
 CREATE FUNCTION app.acting(OUT user_id uuid, OUT user_role text, OUT request_id uuid, OUT ip inet, OUT user_agent text)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     parts text[] := string_to_array(nullif(current_setting('app.actor', true), ''), '|');
+    agent bytea;
 BEGIN
+    IF cardinality(parts) <> 5 THEN
+        RAISE EXCEPTION 'app.actor is not user|role|request|ip|agent' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     user_id := nullif(parts[1], '')::uuid;
     user_role := coalesce(nullif(parts[2], ''), session_user);
     request_id := nullif(parts[3], '')::uuid;
     ip := nullif(parts[4], '')::inet;
-    user_agent := convert_from(decode(nullif(parts[5], ''), 'hex'), 'UTF8');
+    agent := decode(nullif(parts[5], ''), 'hex');
+    BEGIN
+        user_agent := convert_from(agent, 'UTF8');
+    EXCEPTION WHEN character_not_in_repertoire THEN
+        user_agent := encode(agent, 'escape');
+    END;
 END
 $$;
 GRANT EXECUTE ON FUNCTION app.acting() TO hub_log;
@@ -1513,7 +1578,7 @@ GRANT EXECUTE ON FUNCTION app.acting() TO hub_log;
 CREATE FUNCTION app.redacted(document jsonb, secrets text[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 RETURN document || coalesce((
-    SELECT jsonb_object_agg(key, to_jsonb('[redacted]'::text))
+    SELECT jsonb_object_agg(key, '"[redacted]"'::jsonb)
     FROM unnest(secrets) AS key
     WHERE document -> key <> 'null'
 ), '{}');

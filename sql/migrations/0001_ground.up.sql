@@ -30,7 +30,8 @@ BEGIN
 END
 $$;
 
--- Screens, events and answers know a row by its key for ever: a row that took another one would stay on them twice.
+-- Screens, events, answers and the audit know a row by its key for ever: a row that took another one would be there
+-- twice, and one that went to another hotel would take its history there.
 CREATE FUNCTION app.refuse_new_key() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -99,6 +100,8 @@ GRANT SELECT ON app.tenants TO hub_api, hub_log;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.tenants TO hub_admin;
 CREATE POLICY log ON app.tenants FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.tenants FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF id ON app.tenants FOR EACH ROW
+    WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION app.refuse_new_key();
 
 -- E-mail addresses are stored encrypted; a blind index (a keyed hash) makes them unique and findable in a tenant.
 CREATE TABLE app.staff (
@@ -148,6 +151,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff TO hub_admin;
 GRANT SELECT ON app.staff TO hub_log;
 CREATE POLICY log ON app.staff FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.staff FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- A stay is one party in one room. Orders belong to the stay, so that the next guest never sees the last one's.
 CREATE TABLE app.stays (
@@ -170,6 +175,8 @@ SELECT app.protect_tenant_table('app.stays');
 GRANT SELECT, INSERT, UPDATE ON app.stays TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.stays TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.stays FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.stays FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 CREATE TABLE app.device_rooms (
     tenant_id uuid NOT NULL CONSTRAINT device_rooms_tenant_fkey REFERENCES app.tenants (id),
@@ -205,6 +212,7 @@ CREATE TABLE app.device_rooms (
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
     CONSTRAINT device_rooms_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT device_rooms_cook_fkey FOREIGN KEY (tenant_id, cook_id) REFERENCES app.staff (tenant_id, id),
     CONSTRAINT device_rooms_tablet_has_room CHECK (device_type <> 'tablet' OR status <> 'active' OR room_number IS NOT NULL)
 );
 CREATE UNIQUE INDEX device_rooms_one_tablet_per_room ON app.device_rooms (tenant_id, room_number)
@@ -215,6 +223,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_rooms TO hub_admin;
 GRANT SELECT ON app.device_rooms TO hub_log;
 CREATE POLICY log ON app.device_rooms FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.device_rooms FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.device_rooms FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- Written in batches by each node. The generation counts a device's sessions, so that a late disconnect of an old
 -- session cannot mark the new one offline.
@@ -254,17 +264,25 @@ SELECT app.protect_tenant_table('app.pairing_codes');
 GRANT SELECT, INSERT, UPDATE ON app.pairing_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.pairing_codes TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.pairing_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.pairing_codes FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- The one look-up that runs before a tenant is known: it uses the code up, gives the device its credential, and
 -- says whose it was. Both or neither: a code is not burnt for nothing.
 CREATE FUNCTION app.claim_code(presented bytea, credential bytea, OUT tenant_id uuid, OUT device_id uuid)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    WITH claimed AS (
-        UPDATE app.pairing_codes AS code SET used_at = now()
-        FROM app.device_rooms AS d
+    -- locked, so that a device that is revoked at this moment stays revoked
+    WITH device AS MATERIALIZED (
+        SELECT d.tenant_id, d.id, code.id AS code_id
+        FROM app.pairing_codes AS code
+        JOIN app.device_rooms AS d ON d.tenant_id = code.tenant_id AND d.id = code.device_id
         WHERE code.code_hash = presented AND code.used_at IS NULL AND code.expires_at > now()
-            AND d.tenant_id = code.tenant_id AND d.id = code.device_id
             AND d.status IN ('pending', 'active') AND d.deleted_at IS NULL
+        FOR NO KEY UPDATE OF d
+    ), claimed AS (
+        UPDATE app.pairing_codes AS code SET used_at = now()
+        FROM device
+        WHERE code.tenant_id = device.tenant_id AND code.id = device.code_id AND code.used_at IS NULL
         RETURNING code.tenant_id, code.device_id
     )
     UPDATE app.device_rooms AS d

@@ -67,6 +67,8 @@ SELECT app.protect_tenant_table('app.tax_rates');
 GRANT SELECT, INSERT, UPDATE ON app.tax_rates TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.tax_rates TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.tax_rates FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.tax_rates FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- What a guest may know of a menu item. Snapshot, events and HTTP all show this document.
 CREATE VIEW app.menu_documents WITH (security_invoker = true) AS

@@ -28,6 +28,8 @@ SELECT app.protect_tenant_table('app.staff_sessions');
 GRANT SELECT, INSERT, UPDATE ON app.staff_sessions TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_sessions TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff_sessions FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.staff_sessions FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.staff_sessions
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL)
     EXECUTE FUNCTION app.log_topic_end('session');
@@ -64,10 +66,13 @@ CREATE TABLE app.staff_codes (
     CONSTRAINT staff_codes_pkey PRIMARY KEY (tenant_id, code_hash),
     CONSTRAINT staff_codes_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES app.staff (tenant_id, id)
 );
+CREATE INDEX staff_codes_unused ON app.staff_codes (tenant_id, staff_id, purpose) WHERE used_at IS NULL;
 SELECT app.protect_tenant_table('app.staff_codes');
 GRANT SELECT, INSERT, UPDATE ON app.staff_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_codes TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, code_hash ON app.staff_codes FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.code_hash) IS DISTINCT FROM (NEW.tenant_id, NEW.code_hash)) EXECUTE FUNCTION app.refuse_new_key();
 
 CREATE FUNCTION app.raise_access_version() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -136,17 +141,20 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Gives the device that waits behind a code to a device of this transaction's tenant, of the same type: false when the
--- code is not good (any more). Of two approvals at once one gets false.
+-- code is not good (any more). Of two approvals at once one gets false. The row is locked before it is read, so that a
+-- device that is deleted at this moment does not come back.
 CREATE FUNCTION app.approve_pairing(user_code bytea, device uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     tenant uuid := app.tenant_id();
+    kind text;
     granted bytea;
 BEGIN
+    SELECT d.device_type INTO kind FROM app.device_rooms AS d
+    WHERE d.tenant_id = tenant AND d.id = device AND d.deleted_at IS NULL AND d.status <> 'retired'
+    FOR NO KEY UPDATE;
     UPDATE app.pairing_requests AS r SET approved_for = tenant, device_id = device
-    FROM app.device_rooms AS d
-    WHERE r.user_code_hash = user_code AND r.approved_for IS NULL AND r.expires_at > now()
-        AND d.tenant_id = tenant AND d.id = device AND d.device_type = r.device_type AND d.deleted_at IS NULL
+    WHERE r.user_code_hash = user_code AND r.approved_for IS NULL AND r.expires_at > now() AND r.device_type = kind
     RETURNING r.secret_hash INTO granted;
     IF granted IS NULL THEN
         RETURN false;
@@ -191,24 +199,24 @@ GRANT EXECUTE ON FUNCTION app.find_tenant(text, text) TO hub_auth;
 CREATE FUNCTION app.admit_device(device uuid, kind text, room text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    found record;
+    asking record;
 BEGIN
     SELECT d.status, d.device_type, d.room_number, c.id AS cook_id,
         app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
-    INTO found
+    INTO asking
     FROM app.device_rooms AS d
     JOIN app.tenants AS t ON t.id = d.tenant_id
     LEFT JOIN app.staff AS c
         ON c.tenant_id = d.tenant_id AND c.id = d.cook_id AND c.is_active AND c.deleted_at IS NULL
     WHERE d.tenant_id = (SELECT app.tenant_id()) AND d.id = device AND d.deleted_at IS NULL;
-    IF found.status IS DISTINCT FROM 'active' OR found.device_type <> kind
-        OR found.room_number IS DISTINCT FROM room THEN
+    IF asking.status IS DISTINCT FROM 'active' OR asking.device_type IS DISTINCT FROM kind
+        OR asking.room_number IS DISTINCT FROM room THEN
         RAISE EXCEPTION 'the device is not what its token says' USING ERRCODE = 'HUB01';
-    ELSIF found.tenant_state <> 'active' THEN
-        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = found.tenant_state;
+    ELSIF asking.tenant_state <> 'active' THEN
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state;
     END IF;
-    IF found.cook_id IS NOT NULL THEN
-        PERFORM set_config('app.cook_id', found.cook_id::text, true);
+    IF asking.cook_id IS NOT NULL THEN
+        PERFORM set_config('app.cook_id', asking.cook_id::text, true);
     END IF;
 END
 $$;
@@ -216,10 +224,10 @@ $$;
 CREATE FUNCTION app.admit_staff(session uuid, access integer) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    found record;
+    asking record;
 BEGIN
     SELECT p.access_version, app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
-    INTO found
+    INTO asking
     FROM app.staff_sessions AS s
     JOIN app.staff AS p ON p.tenant_id = s.tenant_id AND p.id = s.staff_id
     JOIN app.tenants AS t ON t.id = s.tenant_id
@@ -227,9 +235,9 @@ BEGIN
         AND p.is_active AND p.deleted_at IS NULL;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the session has ended' USING ERRCODE = 'HUB01';
-    ELSIF found.tenant_state <> 'active' THEN
-        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = found.tenant_state;
-    ELSIF found.access_version <> access THEN
+    ELSIF asking.tenant_state <> 'active' THEN
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state;
+    ELSIF asking.access_version IS DISTINCT FROM access THEN
         RAISE EXCEPTION 'the permissions have changed' USING ERRCODE = 'HUB04';
     END IF;
 END

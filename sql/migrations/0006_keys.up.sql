@@ -16,6 +16,8 @@ SELECT app.protect_tenant_table('app.data_keys');
 GRANT SELECT, INSERT ON app.data_keys TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.data_keys TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.data_keys FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.data_keys FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- What tokens are signed with. A new key begins to sign only when every node knows it, and an old one verifies until
 -- the last token that it has signed is over.
@@ -32,3 +34,5 @@ CREATE TABLE app.signing_keys (
 GRANT SELECT, INSERT ON app.signing_keys TO hub_auth;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.signing_keys TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.signing_keys FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF kid ON app.signing_keys FOR EACH ROW
+    WHEN (OLD.kid <> NEW.kid) EXECUTE FUNCTION app.refuse_new_key();

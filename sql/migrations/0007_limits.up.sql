@@ -21,6 +21,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.files TO hub_admin;
 GRANT SELECT ON app.files TO hub_log;
 CREATE POLICY log ON app.files FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.files FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.files FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- Refuses what goes over the plan: HUB03, with limit, allowed and used in DETAIL as JSON. One writer of a hotel at a
 -- time counts, or two at once would both find the last place free.

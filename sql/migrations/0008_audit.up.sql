@@ -2,7 +2,8 @@
 
 -- Partitioned by month, so that what is old goes as a whole. The one key that has time before id.
 CREATE TABLE app.audit_logs (
-    tenant_id uuid NOT NULL CONSTRAINT audit_logs_tenant_fkey REFERENCES app.tenants (id),
+    -- no foreign key: what a hotel did outlives it, and its own end is written down too
+    tenant_id uuid NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     -- insert, update, delete; or a security event such as sign_in.failed
@@ -20,14 +21,17 @@ CREATE TABLE app.audit_logs (
     ip inet,
     user_agent text,
     request_id uuid,
-    CONSTRAINT audit_logs_pkey PRIMARY KEY (tenant_id, created_at, id)
+    CONSTRAINT audit_logs_pkey PRIMARY KEY (tenant_id, created_at, id),
+    -- no event can pass for the change of a row
+    CONSTRAINT audit_logs_row_or_event CHECK ((operation IN ('insert', 'update', 'delete')) = (table_name IS NOT NULL))
 ) PARTITION BY RANGE (created_at);
-CREATE INDEX audit_logs_record ON app.audit_logs (tenant_id, record, created_at DESC);
-CREATE INDEX audit_logs_user ON app.audit_logs (tenant_id, user_id, created_at DESC);
+CREATE INDEX audit_logs_record ON app.audit_logs (tenant_id, record, created_at DESC, id DESC);
+CREATE INDEX audit_logs_user ON app.audit_logs (tenant_id, user_id, created_at DESC, id DESC);
+CREATE INDEX audit_logs_operation ON app.audit_logs (tenant_id, operation, created_at DESC, id DESC);
 SELECT app.protect_tenant_table('app.audit_logs');
 GRANT SELECT ON app.audit_logs TO hub_api, hub_admin;
 GRANT INSERT ON app.audit_logs TO hub_log;
-CREATE POLICY log ON app.audit_logs TO hub_log USING (true) WITH CHECK (true);
+CREATE POLICY log ON app.audit_logs FOR INSERT TO hub_log WITH CHECK (true);
 
 -- What belongs to no hotel: keys, hotels made and ended, sign-ins at addresses of nobody.
 CREATE TABLE app.platform_audit (
@@ -44,31 +48,46 @@ CREATE TABLE app.platform_audit (
     details jsonb,
     ip inet,
     user_agent text,
-    request_id uuid
+    request_id uuid,
+    CONSTRAINT platform_audit_row_or_event
+        CHECK ((operation IN ('insert', 'update', 'delete')) = (table_name IS NOT NULL))
 );
 CREATE INDEX platform_audit_time ON app.platform_audit (created_at, id);
 GRANT SELECT ON app.platform_audit TO hub_admin;
 GRANT INSERT ON app.platform_audit TO hub_log;
 
--- Makes the partitions of this month and the next ones; rows beyond them would land in the default partition. A
--- partition has the locks of tenancy too, and grants nothing: it is reached through the whole table.
+-- Makes the partitions of this month and the `ahead` next ones, and of every month whose rows lie in the default
+-- partition because nobody made theirs in time; returns how many it made. A partition has the locks of tenancy too, and
+-- grants nothing: it is reached through the whole table. It is attached when it stands, because CREATE TABLE PARTITION OF
+-- would lock out every writer; attaching waits for readers of the whole audit alone, and gives up soon.
 CREATE FUNCTION app.make_audit_partitions(ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
-    month date;
+    this_month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
+    month timestamp;
+    first timestamptz;
+    past timestamptz;
     name text;
     made integer := 0;
 BEGIN
-    FOR step IN 0..ahead LOOP
-        month := (date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => step))::date;
+    PERFORM pg_advisory_xact_lock(hashtextextended('hub audit partitions', 0));
+    FOR month IN
+        SELECT this_month + make_interval(months => step) FROM generate_series(0, ahead) AS step
+        UNION
+        SELECT date_trunc('month', late.created_at AT TIME ZONE 'UTC') FROM app.audit_logs_default AS late
+    LOOP
         name := format('audit_logs_%s', to_char(month, 'YYYY_MM'));
-        IF to_regclass('app.' || name) IS NULL THEN
-            EXECUTE format('CREATE TABLE app.%I PARTITION OF app.audit_logs FOR VALUES FROM (%L) TO (%L)', name,
-                           to_char(month, 'YYYY-MM-DD') || ' 00:00:00+00',
-                           to_char(month + interval '1 month', 'YYYY-MM-DD') || ' 00:00:00+00');
-            PERFORM app.protect_tenant_table(format('app.%I', name)::regclass);
-            made := made + 1;
-        END IF;
+        CONTINUE WHEN to_regclass('app.' || name) IS NOT NULL;
+        first := month AT TIME ZONE 'UTC';
+        past := (month + interval '1 month') AT TIME ZONE 'UTC';
+        EXECUTE format('CREATE TABLE app.%I (LIKE app.audit_logs INCLUDING ALL)', name);
+        EXECUTE format('WITH late AS ('
+                       'DELETE FROM app.audit_logs_default WHERE created_at >= %L AND created_at < %L RETURNING *'
+                       ') INSERT INTO app.%I SELECT * FROM late', first, past, name);
+        EXECUTE format('ALTER TABLE app.audit_logs ATTACH PARTITION app.%I FOR VALUES FROM (%L) TO (%L)',
+                       name, first, past);
+        PERFORM app.protect_tenant_table(format('app.%I', name)::regclass);
+        made := made + 1;
     END LOOP;
     RETURN made;
 END
@@ -77,9 +96,10 @@ CREATE TABLE app.audit_logs_default PARTITION OF app.audit_logs DEFAULT;
 SELECT app.protect_tenant_table('app.audit_logs_default');
 SELECT app.make_audit_partitions(2);
 
--- Drops the partitions of months that were over before `before`; returns how many went.
+-- Drops the partitions of months that were over before `before`; returns how many went. Never one of the last 30 days,
+-- whatever is asked. Writers wait while it waits for those before it, so it gives up soon.
 CREATE FUNCTION app.drop_audit_partitions(before timestamptz) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     name text;
     gone integer := 0;
@@ -87,7 +107,8 @@ BEGIN
     FOR name IN
         SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
         WHERE i.inhparent = 'app.audit_logs'::regclass AND c.relname ~ '^audit_logs_[0-9]{4}_[0-9]{2}$'
-            AND (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC' <= before
+            AND (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC'
+                <= least(before, now() - interval '30 days')
     LOOP
         EXECUTE format('DROP TABLE app.%I', name);
         gone := gone + 1;
@@ -98,17 +119,27 @@ $$;
 GRANT EXECUTE ON FUNCTION app.make_audit_partitions(integer), app.drop_audit_partitions(timestamptz) TO hub_relay;
 
 -- Who acts, from the settings of the transaction: user|role|request|ip|hex of the user agent. A writer who says nothing,
--- like psql, is the role that it connected as.
+-- like psql, is the role that it connected as; one whose setting cannot be read writes nothing. But a user agent is what
+-- strangers send: bytes that are no text stand as escapes.
 CREATE FUNCTION app.acting(OUT user_id uuid, OUT user_role text, OUT request_id uuid, OUT ip inet, OUT user_agent text)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     parts text[] := string_to_array(nullif(current_setting('app.actor', true), ''), '|');
+    agent bytea;
 BEGIN
+    IF cardinality(parts) <> 5 THEN
+        RAISE EXCEPTION 'app.actor is not user|role|request|ip|agent' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     user_id := nullif(parts[1], '')::uuid;
     user_role := coalesce(nullif(parts[2], ''), session_user);
     request_id := nullif(parts[3], '')::uuid;
     ip := nullif(parts[4], '')::inet;
-    user_agent := convert_from(decode(nullif(parts[5], ''), 'hex'), 'UTF8');
+    agent := decode(nullif(parts[5], ''), 'hex');
+    BEGIN
+        user_agent := convert_from(agent, 'UTF8');
+    EXCEPTION WHEN character_not_in_repertoire THEN
+        user_agent := encode(agent, 'escape');
+    END;
 END
 $$;
 GRANT EXECUTE ON FUNCTION app.acting() TO hub_log;
@@ -117,7 +148,7 @@ GRANT EXECUTE ON FUNCTION app.acting() TO hub_log;
 CREATE FUNCTION app.redacted(document jsonb, secrets text[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 RETURN document || coalesce((
-    SELECT jsonb_object_agg(key, to_jsonb('[redacted]'::text))
+    SELECT jsonb_object_agg(key, '"[redacted]"'::jsonb)
     FROM unnest(secrets) AS key
     WHERE document -> key <> 'null'
 ), '{}');
