@@ -22,6 +22,7 @@ from hub.demo.hotel import (
 )
 from hub.demo.menu import load_menu
 from hub.errors import InvalidInput, SettingError
+from hub.security.principal import Principal
 from hub.security.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -79,12 +80,15 @@ async def _hotel(connection: Connection, rooms: int, tokens: Tokens) -> list[Lin
     for device in devices:
         kind: Literal["tablet", "kitchen"] = "tablet" if device["device_type"] == "tablet" else "kitchen"
         token, _ = tokens.issue(
-            tenant_id=tenant_id,
-            device_id=device["id"],
-            kind=kind,
-            room_number=device["room_number"],
-            stay_id=device["stay_id"],
-            stations=tuple(device["stations"]),
+            Principal(
+                tenant_id=tenant_id,
+                id=device["id"],
+                kind=kind,
+                room_number=device["room_number"],
+                stay_id=device["stay_id"],
+                stations=tuple(device["stations"]),
+                expires_at=0,
+            )
         )
         lines.append(Line(kind, token, slug))
     return lines

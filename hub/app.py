@@ -11,41 +11,34 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
-from msgspec import Struct
-from starlette.routing import BaseRoute, WebSocketRoute
+from msgspec import Raw, Struct
+from starlette.routing import WebSocketRoute
 
-from hub.db.database import Database
 from hub.db.pool import Role, connect, create_pool, unconnected
 from hub.db.scope import utc_now
-from hub.devices import routes as device_routes
-from hub.devices.commands import Devices
 from hub.devices.presence import Presence
 from hub.errors import SettingError
 from hub.log.event import rfc3339
 from hub.log.store import Log
-from hub.menu import commands as menu_commands
-from hub.menu import routes as menu_routes
-from hub.operations import Operations
 from hub.ops import health
 from hub.ops.retention import Retention
-from hub.orders import commands as order_commands
-from hub.orders import routes as order_routes
 from hub.realtime.broker import Broker, Channels, MemoryBroker, NoBroker
 from hub.realtime.endpoint import Doors, Endpoint
 from hub.realtime.heartbeat import Heartbeat
 from hub.realtime.join import Past
 from hub.realtime.node import Node
-from hub.realtime.protocol import SUBPROTOCOL, ClientFrame, CloseCode, Command, Done, Failed, HubFrame
+from hub.realtime.protocol import CloseCode
 from hub.realtime.redis_broker import RedisBroker
 from hub.realtime.relay import Relay
 from hub.realtime.states import States
-from hub.security.limits import Limiter
+from hub.security.limits import Limiter, Rule
 from hub.security.tokens import Tokens
+from hub.services import COMMANDS, SOCKET, Pools, build, http_routes, topics_of
 from hub.settings import TokenKey
 from hub.web import asyncapi, openapi
-from hub.web.gate import Gate
 from hub.web.site import site
 
 if TYPE_CHECKING:
@@ -55,26 +48,16 @@ if TYPE_CHECKING:
     from hub.security.principal import Principal
     from hub.settings import Settings
 
-# Beside the pool of hub_api, each process holds: two for heads, one for the relay, one to look up codes.
+# Beside the pool of hub_api, each process holds: two for heads, one for the relay, one to look up codes,
+# one for super-admins.
 _HEADS: Final = 2
-_OTHERS: Final = _HEADS + 1 + 1
+_OTHERS: Final = _HEADS + 1 + 1 + 1
 # More than this on one process only queue inside PostgreSQL.
 _MOST: Final = 16
 _DRAIN_BATCHES: Final = 20
 # A node that could not compare heads for so many intervals no longer tells its screens that they are live.
 _BLIND_AFTER: Final = 3
 _log = logging.getLogger(__name__)
-
-COMMANDS: Final = (*order_commands.OPERATIONS, *menu_commands.OPERATIONS)
-SOCKET: Final = asyncapi.Socket(
-    path="/ws",
-    subprotocol=SUBPROTOCOL,
-    command=Command,
-    received=get_args(ClientFrame),
-    sent=get_args(HubFrame),
-    replies=(Done, Failed),
-    close_codes=tuple(asyncapi.Close(code, code.name, code.reason, code.reconnect) for code in CloseCode),
-)
 
 
 class Hub(Struct, frozen=True):
@@ -116,45 +99,6 @@ def pool_size(settings: Settings) -> int:
     return min(size, _MOST)
 
 
-def topics_of(principal: Principal) -> frozenset[str]:
-    """What a principal may see of its tenant's log. A guest's topic is the stay, never the room."""
-    topics = {"tenant"}
-    if principal.kind == "staff":
-        topics.add(f"session:{principal.session_id}")
-    else:
-        topics.add(f"device:{principal.id}")
-    if principal.may(Permission.MENU_READ):
-        topics.add("menu")
-    if principal.kind == "tablet":
-        if principal.stay_id is not None:
-            topics.add(f"stay:{principal.stay_id}")
-    elif principal.may(Permission.ORDER_READ):
-        topics.add("kitchen")
-    return frozenset(topics)
-
-
-class Services(Struct, frozen=True):
-    """What the addresses call."""
-
-    gate: Gate
-    operations: Operations
-    database: Database
-    devices: Devices
-    watch: health.Health
-
-
-def http_routes(services: Services) -> list[BaseRoute]:
-    """Every address but the pages and the socket."""
-    gate, database = services.gate, services.database
-    return [
-        *device_routes.routes(gate, services.devices),
-        *menu_routes.routes(gate, database),
-        *order_routes.routes(gate, services.operations, database),
-        *health.routes(services.watch),
-        asyncapi.route(SOCKET, COMMANDS),
-    ]
-
-
 @asynccontextmanager
 async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Hub]:
     """Run the parts of one process; they stop at the end of the block.
@@ -174,13 +118,15 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         auth = await create_pool(settings, Role.AUTH, 1)
         stack.push_async_callback(_close, auth)
 
-        database = Database(api, clock=clock)
-        log = Log(database, heads)
+        admin = await create_pool(settings, Role.ADMIN, 1)
+        stack.push_async_callback(_close, admin)
+
         limiter = Limiter(settings)
         stack.push_async_callback(limiter.aclose)
         tokens = Tokens(settings.token_keys, settings.token_seconds)
-        operations = Operations(database, COMMANDS)
-        devices = Devices(auth, database, tokens)
+        services = build(settings, Pools(api, auth, admin), tokens, limiter, clock=clock)
+        database = services.database
+        log = Log(database, heads)
         presence = Presence(database)
 
         channels = Channels(settings.namespace)
@@ -213,7 +159,7 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
             return rfc3339(clock())
 
         async def admit(session: Session) -> None:
-            await devices.admit_session(session.principal)
+            await services.devices.admit_session(session.principal)
 
         past = Past(
             page=log.page,
@@ -229,10 +175,16 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
             return loop.time() - node.heads_checked_at < _BLIND_AFTER * settings.heads_seconds
 
         heartbeat = Heartbeat(server_time, sighted)
+
+        async def call(name: str, principal: Principal, op_id: UUID | None, args: Raw) -> Raw:
+            await limiter.hit(Rule.DEVICE, principal.tenant_id, principal.id)
+            await limiter.hit(Rule.TENANT, principal.tenant_id)
+            return await services.operations.call(name, principal, op_id, args)
+
         doors = Doors(
             verify=tokens.verify,
             topics=topics_of,
-            call=operations.call,
+            call=call,
             opened=lambda principal, session: presence.opened(principal.tenant_id, principal.id, session),
             closed=lambda principal, session: presence.closed(principal.tenant_id, session),
         )
@@ -253,8 +205,7 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
                 health.Check("broker", broker_answers, required=False),
             ]
         )
-        gate = Gate(tokens, settings.body_bytes)
-        routes = http_routes(gate, operations, database, devices, watch)
+        routes = http_routes(services, watch)
         app = site([*routes, WebSocketRoute(SOCKET.path, endpoint)], limiter=limiter)
 
         failed: asyncio.Future[None] = loop.create_future()
@@ -319,11 +270,7 @@ def asyncapi_document() -> str:
 async def _describe() -> dict[str, Any]:
     # The routes describe themselves; nothing behind them is called.
     pool = unconnected()
-    database = Database(pool)
+    settings = Settings(database_url="postgresql://")
     tokens = Tokens((TokenKey("none", "HS256", bytes(32)),), 60)
-    gate = Gate(tokens, 1)
-    return openapi.document(
-        http_routes(
-            gate, Operations(database, ()), database, Devices(pool, database, tokens), health.Health(())
-        )
-    )
+    services = build(settings, Pools(pool, pool, pool), tokens, Limiter(settings), clock=utc_now)
+    return openapi.document(http_routes(services, health.Health(())))

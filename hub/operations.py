@@ -17,13 +17,13 @@ import asyncpg
 import msgspec
 from msgspec import Raw, Struct
 
-from hub.db.ids import uuid7
 from hub.db.queries import load
-from hub.db.scope import Actor, Scope
-from hub.errors import Forbidden, InvalidInput, OperationInProgress, OperationMismatch, UnknownCommand
+from hub.db.scope import Scope
+from hub.errors import InvalidInput, OperationInProgress, OperationMismatch, UnknownCommand
 
 if TYPE_CHECKING:
     from hub.db.database import Database
+    from hub.security.permissions import Permission
     from hub.security.principal import Principal
 
 _queries = load("operations")
@@ -38,7 +38,7 @@ Handler = Callable[[Scope, "Principal", Any], Awaitable[Struct]]
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """One entry of the table. `actors` are the kinds of principals that may call it.
+    """One entry of the table. `permission` is what a caller needs for it.
 
     `writes=False` runs in a read-only transaction; `once=True` needs an operation id and stores the answer.
     """
@@ -46,7 +46,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     name: str
     args: type[Struct]
     run: Handler
-    actors: frozenset[str]
+    permission: Permission
     writes: bool = True
     once: bool = True
 
@@ -68,14 +68,13 @@ class Operations:
         operation = self._table.get(name)
         if operation is None:
             raise UnknownCommand(f"there is no command {name[:64]!r}", field="name")
-        if principal.kind not in operation.actors:
-            raise Forbidden(f"a {principal.kind} may not call {name}")
+        principal.need(operation.permission)
         if operation.once and op_id is None:
             raise InvalidInput(
                 "this command needs an operation id, a UUID kept until it is answered", field="op_id"
             )
         args = decode(raw, operation.args)
-        actor = Actor(user_id=principal.id, role=principal.kind, request_id=uuid7())
+        actor = principal.actor()
         if not operation.writes:
             async with self._database.read(principal.tenant_id, actor) as scope:
                 return Raw(msgspec.json.encode(await operation.run(scope, principal, args)))

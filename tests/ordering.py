@@ -8,11 +8,10 @@ from uuid import UUID, uuid4
 import msgspec
 
 from hub.db.database import Database
-from hub.menu.commands import OPERATIONS as MENU
 from hub.operations import Operations
-from hub.orders.commands import OPERATIONS as ORDERS
 from hub.orders.documents import ChangedOrder, OneOrder, Order
 from hub.security.principal import Principal
+from hub.services import COMMANDS
 from tests.factories import Hotel
 
 T = TypeVar("T")
@@ -27,7 +26,7 @@ class Client:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.operations = Operations(database, (*ORDERS, *MENU))
+        self.operations = Operations(database, COMMANDS)
 
     async def call(
         self, principal: Principal, name: str, wanted: type[T], op_id: UUID | None = None, /, **args: object

@@ -1,6 +1,6 @@
-"""The tenant-scoped transaction. Three round trips: one message that begins it and says whose it is, the
-statement, the commit. The setting is local to the transaction, never to the session: a pooled connection
-would carry it to the next tenant."""
+"""The tenant-scoped transaction. Three round trips: one message that begins it, says whose it is, and asks
+the database whether the caller is still admitted; the statement; the commit. The setting is local to the
+transaction, never to the session: a pooled connection would carry it to the next tenant."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
 import asyncpg
 from msgspec import Struct
+
+from hub.db.refusals import refusal
+from hub.telemetry.context import current
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool, Pooled
@@ -28,12 +32,30 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class DeviceProof(Struct, frozen=True):
+    """The device that a transaction is admitted for, as its token describes it."""
+
+    device_id: UUID
+    device_type: Literal["tablet", "kitchen_screen"]
+    room_number: str | None
+
+
+class StaffProof(Struct, frozen=True):
+    """The sign-in that a transaction is admitted for, and the version of the permissions that it counts
+    on."""
+
+    session_id: UUID
+    access_version: int
+
+
 class Actor(Struct, frozen=True):
-    """Who acts in a transaction; the database's triggers read it. No field is free text."""
+    """Who acts in a transaction; the database's triggers read it. With a `proof`, the transaction begins
+    only when the database still finds it good."""
 
     user_id: UUID | None
     role: str
     request_id: UUID
+    proof: DeviceProof | StaffProof | None = None
 
     def __post_init__(self) -> None:
         if not self.role.replace("_", "").isalnum() or not self.role.isascii():
@@ -86,29 +108,62 @@ def _watch(query: Query, started: float) -> None:
         _log.warning("slow query", extra={"query": query.name, "ms": round(seconds * 1000)})
 
 
+def _begin(tenant_id: UUID, actor: Actor, *, read_only: bool) -> str:
+    """The message that begins a transaction. SET takes no parameters: only values rebuilt from parsed
+    types enter this text, and what is free text travels as hex."""
+    context = current.get()
+    ip = agent = ""
+    request_id = actor.request_id
+    if context is not None:
+        request_id = context.request_id
+        ip = str(ip_address(context.ip)) if context.ip else ""
+        agent = (context.user_agent or "").encode().hex()
+    user = UUID(bytes=actor.user_id.bytes) if actor.user_id else ""
+    text = (
+        f"BEGIN{' READ ONLY' if read_only else ''}; "
+        f"SET LOCAL app.current_tenant_id = '{UUID(bytes=tenant_id.bytes)}'; "
+        f"SET LOCAL app.actor = '{user}|{actor.role}|{UUID(bytes=request_id.bytes)}|{ip}|{agent}'"
+    )
+    match actor.proof:
+        case None:
+            return text
+        case DeviceProof(device_id, device_type, room):
+            place = "NULL" if room is None else f"convert_from('\\x{room.encode().hex()}', 'UTF8')"
+            return (
+                f"{text}; SELECT app.admit_device('{UUID(bytes=device_id.bytes)}', '{device_type}', {place})"
+            )
+        case StaffProof(session_id, version):
+            return f"{text}; SELECT app.admit_staff('{UUID(bytes=session_id.bytes)}', {int(version)})"
+
+
 @asynccontextmanager
 async def tenant_scope(
     pool: Pool, tenant_id: UUID, actor: Actor, *, read_only: bool, clock: Callable[[], datetime] = utc_now
 ) -> AsyncIterator[Scope]:
     """A transaction of `tenant_id` on a connection of `pool`; commits at the end, rolls back on any error."""
-    # SET takes no parameters. Only values rebuilt from parsed types enter this text.
-    begin = (
-        f"BEGIN{' READ ONLY' if read_only else ''}; "
-        f"SET LOCAL app.current_tenant_id = '{UUID(bytes=tenant_id.bytes)}'; "
-        f"SET LOCAL app.user_id = '{UUID(bytes=actor.user_id.bytes) if actor.user_id else ''}'; "
-        f"SET LOCAL app.user_role = '{actor.role}'; "
-        f"SET LOCAL app.request_id = '{UUID(bytes=actor.request_id.bytes)}'"
-    )
+    begin = _begin(tenant_id, actor, read_only=read_only)
     # Leaving `acquire` rolls back what is still open, also when the task is cancelled inside a statement.
     async with pool.acquire() as connection:
-        await connection.execute(begin)
         try:
+            await connection.execute(begin)
             yield Scope(connection, tenant_id, clock())
-        except Exception:
+        except Exception as error:
             # A refused command is no fault of the program; left open, asyncpg would log an error for each.
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await connection.execute("ROLLBACK")
+            if isinstance(error, asyncpg.PostgresError) and (told := refusal(error)) is not None:
+                raise told from error
             raise
-        if await connection.execute("COMMIT") != "COMMIT":
+        if await _commit(connection) != "COMMIT":
             # An aborted transaction answers ROLLBACK, and no error: somebody has swallowed the one before.
             raise RuntimeError("the transaction was aborted, and nothing was committed")
+
+
+async def _commit(connection: Pooled) -> str:
+    try:
+        return await connection.execute("COMMIT")
+    except asyncpg.PostgresError as error:
+        # a deferred trigger may refuse as well
+        if (told := refusal(error)) is not None:
+            raise told from error
+        raise

@@ -14,11 +14,11 @@ from hub.devices import store
 from hub.devices.model import Device, admit
 from hub.errors import Unauthorized
 from hub.security.credentials import Credential, digest, new_secret
+from hub.security.principal import Principal
 
 if TYPE_CHECKING:
     from hub.db.database import Database
     from hub.db.pool import Pool
-    from hub.security.principal import Principal
     from hub.security.tokens import Tokens
 
 
@@ -77,25 +77,26 @@ class Devices:
         return self._issue(credential.tenant_id, admit(device, credential.secret))
 
     async def admit_session(self, principal: Principal) -> None:
-        """Raises Unauthorized when what the token says is no longer so: device inactive, stay over."""
+        """Raises Unauthorized or TenantClosed when what the token says is no longer so: the beginning of the
+        transaction asks for the device and the sign-in, the rest for the stay."""
         async with self._database.read(principal.tenant_id, principal.actor()) as scope:
+            if principal.stay_id is None:
+                return
             device = await store.device(scope, principal.id)
-        if (
-            device is None
-            or (device.status, device.tenant_status) != ("active", "active")
-            or (device.kind, device.room_number) != (principal.kind, principal.room_number)
-            or (principal.stay_id is not None and principal.stay_id != device.stay_id)
-        ):
+        if device is None or principal.stay_id != device.stay_id:
             raise Unauthorized("This session has ended.")
 
     def _issue(self, tenant_id: UUID, device: Device) -> Issued:
         token, expires_at = self._tokens.issue(
-            tenant_id=tenant_id,
-            device_id=device.id,
-            kind=device.kind,
-            room_number=device.room_number,
-            stay_id=device.stay_id,
-            stations=device.stations,
+            Principal(
+                tenant_id=tenant_id,
+                id=device.id,
+                kind=device.kind,
+                room_number=device.room_number,
+                stay_id=device.stay_id,
+                stations=device.stations,
+                expires_at=0,
+            )
         )
         return Issued(token, datetime.fromtimestamp(expires_at, UTC))
 

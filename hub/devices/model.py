@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from hub.errors import Forbidden, Unauthorized
 from hub.security.credentials import matches
-from hub.security.principal import Kind
 
 DeviceType: TypeAlias = Literal["tablet", "kitchen_screen"]
 Status: TypeAlias = Literal["pending", "active", "suspended", "lost", "retired"]
@@ -29,7 +28,7 @@ class Device(Struct, frozen=True):
     stay_id: UUID | None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Literal["tablet", "kitchen"]:
         return "tablet" if self.device_type == "tablet" else "kitchen"
 
 

@@ -33,7 +33,6 @@ def routes(gate: Gate, devices: Devices) -> list[Endpoint]:
                 body=Claim,
                 result=Claimed,
                 errors=(Unauthorized, Forbidden, Conflict),
-                public=True,
             ),
         ),
         Endpoint(
@@ -47,7 +46,6 @@ def routes(gate: Gate, devices: Devices) -> list[Endpoint]:
                 body=Renew,
                 result=Issued,
                 errors=(Unauthorized, Forbidden),
-                public=True,
             ),
         ),
     ]

@@ -10,6 +10,7 @@ from hub.db.scope import Scope
 from hub.errors import NotFound, OutOfStock
 from hub.menu import store
 from hub.operations import Operation
+from hub.security.permissions import Permission
 from hub.security.principal import Principal
 
 
@@ -49,5 +50,5 @@ async def sold_out(scope: Scope, _: Principal, args: SoldOut) -> MenuItemReply:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation(name="menu.sold_out", args=SoldOut, run=sold_out, actors=frozenset({"kitchen"})),
+    Operation(name="menu.sold_out", args=SoldOut, run=sold_out, permission=Permission.MENU_STOCK),
 )

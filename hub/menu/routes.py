@@ -6,23 +6,26 @@ from typing import TYPE_CHECKING
 
 from hub.menu.commands import Menu, read_menu
 from hub.menu.documents import WholeMenu
-from hub.web.endpoint import Endpoint, Spec
+from hub.security.permissions import Permission
+from hub.web.endpoint import Guarded, Spec
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from hub.db.database import Database
+    from hub.security.principal import Principal
     from hub.web.gate import Gate
 
 
-def routes(gate: Gate, database: Database) -> list[Endpoint]:
-    async def menu(request: Request) -> Menu:
-        principal = gate.principal(request)
+def routes(gate: Gate, database: Database) -> list[Guarded]:
+    async def menu(_: Request, principal: Principal) -> Menu:
         async with database.read(principal.tenant_id, principal.actor()) as scope:
             return await read_menu(scope)
 
     return [
-        Endpoint(
+        Guarded(
+            gate,
+            Permission.MENU_READ,
             "GET",
             "/api/v1/menu",
             menu,

@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import assert_never
 from uuid import UUID
 
-from hub.errors import StayEnded
+from hub.errors import Forbidden, StayEnded
 from hub.orders.model import Actor
 from hub.security.principal import Principal
 
 
 def actor_of(principal: Principal) -> Actor:
-    """A tablet acts as its guest, a kitchen screen as the kitchen."""
+    """A tablet acts as its guest, a kitchen screen as the kitchen, staff by their role. Raises Forbidden
+    for a role that has nothing to do with orders."""
     match principal.kind:
         case "tablet":
             return Actor(kind="guest", id=principal.id)
         case "kitchen":
             return Actor(kind="kitchen", id=principal.id)
+        case "staff":
+            match principal.role:
+                case "front" | "kitchen" | "runner" | "manager":
+                    return Actor(kind=principal.role, id=principal.id)
+                case _:
+                    raise Forbidden("Your role has nothing to do with orders.")
         case _:
             assert_never(principal.kind)
 
@@ -33,7 +40,7 @@ def stay_of(principal: Principal) -> UUID | None:
             if principal.stay_id is None:
                 raise stay_ended()
             return principal.stay_id
-        case "kitchen":
+        case "kitchen" | "staff":
             return None
         case _:
             assert_never(principal.kind)

@@ -43,6 +43,7 @@ from hub.orders.messages import (
 )
 from hub.orders.model import Change
 from hub.orders.store import LockedOrder
+from hub.security.permissions import Permission
 from hub.security.principal import Principal
 
 
@@ -216,17 +217,22 @@ def _no_order() -> NotFound:
     return NotFound("there is no such order", field="order_id")
 
 
-_TABLET = frozenset({"tablet"})
-_KITCHEN = frozenset({"kitchen"})
-_BOTH = _TABLET | _KITCHEN
-
 OPERATIONS: tuple[Operation, ...] = (
-    Operation(name="order.quote", args=QuoteArgs, run=quote, actors=_BOTH, writes=False, once=False),
-    Operation(name="order.place", args=PlaceArgs, run=place, actors=_TABLET),
-    Operation(name="order.advance", args=AdvanceArgs, run=advance, actors=_KITCHEN),
-    Operation(name="item.advance", args=AdvanceItemArgs, run=advance_item, actors=_KITCHEN),
-    Operation(name="order.recall", args=RecallArgs, run=recall_order, actors=_KITCHEN),
-    Operation(name="order.cancel", args=CancelArgs, run=cancel, actors=_BOTH),
-    Operation(name="order.acknowledge", args=AcknowledgeArgs, run=acknowledge, actors=_KITCHEN),
-    Operation(name="order.seen", args=SeenArgs, run=seen, actors=_KITCHEN, once=False),
+    Operation(
+        name="order.quote",
+        args=QuoteArgs,
+        run=quote,
+        permission=Permission.ORDER_READ,
+        writes=False,
+        once=False,
+    ),
+    Operation(name="order.place", args=PlaceArgs, run=place, permission=Permission.ORDER_PLACE),
+    Operation(name="order.advance", args=AdvanceArgs, run=advance, permission=Permission.ORDER_DELIVER),
+    Operation(name="item.advance", args=AdvanceItemArgs, run=advance_item, permission=Permission.ORDER_COOK),
+    Operation(name="order.recall", args=RecallArgs, run=recall_order, permission=Permission.ORDER_DELIVER),
+    Operation(name="order.cancel", args=CancelArgs, run=cancel, permission=Permission.ORDER_CANCEL),
+    Operation(
+        name="order.acknowledge", args=AcknowledgeArgs, run=acknowledge, permission=Permission.ORDER_COOK
+    ),
+    Operation(name="order.seen", args=SeenArgs, run=seen, permission=Permission.ORDER_COOK, once=False),
 )

@@ -30,9 +30,10 @@ from hub.orders.messages import (
     PlaceReply,
     Version,
 )
-from hub.orders.reading import MOST_ORDERS, read_active_orders, read_order
+from hub.orders.reading import MOST_ORDERS, Cursor, read_active_orders, read_order
 from hub.orders.transitions import OrderTarget
-from hub.web.endpoint import Endpoint, Spec
+from hub.security.permissions import Permission
+from hub.web.endpoint import Guarded, Spec
 from hub.web.gate import Gate, operation_id, path_id, query
 
 if TYPE_CHECKING:
@@ -40,13 +41,14 @@ if TYPE_CHECKING:
 
     from hub.db.database import Database
     from hub.operations import Operations
+    from hub.security.principal import Principal
 
 
 class ListOrders(Struct, frozen=True, forbid_unknown_fields=True):
     """`after` is the `next` of the page before."""
 
     status: Literal["active"] = "active"
-    after: str | None = None
+    after: Cursor | None = None
     limit: Annotated[int, Meta(ge=1, le=MOST_ORDERS)] = MOST_ORDERS
 
 
@@ -66,40 +68,37 @@ class CancelOrder(Struct, frozen=True, forbid_unknown_fields=True):
     expected_version: Version | None = None
 
 
-def routes(gate: Gate, operations: Operations, database: Database) -> list[Endpoint]:
-    async def place(request: Request) -> Raw:
-        principal = gate.principal(request)
+def routes(gate: Gate, operations: Operations, database: Database) -> list[Guarded]:
+    async def place(request: Request, principal: Principal) -> Raw:
         op_id = operation_id(request)
         return await operations.call("order.place", principal, op_id, await gate.body(request))
 
-    async def read(request: Request) -> PlaceReply:
-        principal = gate.principal(request)
+    async def read(request: Request, principal: Principal) -> PlaceReply:
         order_id = path_id(request, "order_id")
         async with database.read(principal.tenant_id, principal.actor()) as scope:
             return PlaceReply(order=await read_order(scope, principal, order_id))
 
-    async def list_active(request: Request) -> OrderPage:
-        principal = gate.principal(request)
+    async def list_active(request: Request, principal: Principal) -> OrderPage:
         wanted = query(request, ListOrders)
         async with database.read(principal.tenant_id, principal.actor()) as scope:
             return await read_active_orders(scope, principal, wanted.after, wanted.limit)
 
-    async def advance(request: Request) -> Raw:
-        principal = gate.principal(request)
+    async def advance(request: Request, principal: Principal) -> Raw:
         op_id, order_id = operation_id(request), path_id(request, "order_id")
         step = await gate.read(request, AdvanceOrder)
         args = msgspec.json.encode(AdvanceArgs(order_id=order_id, **structs.asdict(step)))
         return await operations.call("order.advance", principal, op_id, args)
 
-    async def cancel(request: Request) -> Raw:
-        principal = gate.principal(request)
+    async def cancel(request: Request, principal: Principal) -> Raw:
         op_id, order_id = operation_id(request), path_id(request, "order_id")
         wish = await gate.read(request, CancelOrder)
         args = msgspec.json.encode(CancelArgs(order_id=order_id, **structs.asdict(wish)))
         return await operations.call("order.cancel", principal, op_id, args)
 
     return [
-        Endpoint(
+        Guarded(
+            gate,
+            Permission.ORDER_PLACE,
             "POST",
             "/api/v1/orders",
             place,
@@ -114,7 +113,9 @@ def routes(gate: Gate, operations: Operations, database: Database) -> list[Endpo
                 once=True,
             ),
         ),
-        Endpoint(
+        Guarded(
+            gate,
+            Permission.ORDER_READ,
             "GET",
             "/api/v1/orders",
             list_active,
@@ -127,7 +128,9 @@ def routes(gate: Gate, operations: Operations, database: Database) -> list[Endpo
                 errors=(StayEnded,),
             ),
         ),
-        Endpoint(
+        Guarded(
+            gate,
+            Permission.ORDER_READ,
             "GET",
             "/api/v1/orders/{order_id}",
             read,
@@ -139,7 +142,9 @@ def routes(gate: Gate, operations: Operations, database: Database) -> list[Endpo
                 errors=(NotFound, StayEnded),
             ),
         ),
-        Endpoint(
+        Guarded(
+            gate,
+            Permission.ORDER_DELIVER,
             "POST",
             "/api/v1/orders/{order_id}/advance",
             advance,
@@ -153,7 +158,9 @@ def routes(gate: Gate, operations: Operations, database: Database) -> list[Endpo
                 once=True,
             ),
         ),
-        Endpoint(
+        Guarded(
+            gate,
+            Permission.ORDER_CANCEL,
             "POST",
             "/api/v1/orders/{order_id}/cancel",
             cancel,

@@ -17,6 +17,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+import msgspec
+from msgspec import Struct
+
 from hub.errors import HubError
 from hub.log.event import Event, Head, Page
 from hub.realtime.protocol import event_frame
@@ -28,6 +31,13 @@ if TYPE_CHECKING:
 _PARKED: Final = 1024
 _RETRY_SECONDS: Final = 0.25
 ENDED: Final = "topic.ended"
+
+
+class _End(Struct):
+    reason: str
+
+
+_end = msgspec.json.Decoder(_End)
 _log = logging.getLogger(__name__)
 
 ReadPage = Callable[[UUID, int, int], Awaitable[Page]]
@@ -132,8 +142,9 @@ class Feed:
         for session in members:
             session.deliver(event.seq, frame)
         if event.kind == ENDED:
+            reason = _end.decode(event.data).reason
             for session in members:
-                session.end()
+                session.end(reason)
 
     def _members(self) -> set[Session]:
         return set().union(*self._topics.values())

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from hub.errors import HubError
+from hub.errors import HubError, TenantClosed, TokenExpired
 from hub.log.event import Page, Position, State
 from hub.realtime.protocol import CloseCode, event_frame, snapshot_frame
 from hub.realtime.session import Phase
@@ -58,10 +58,20 @@ async def keep_joined(session: Session, past: Past) -> None:
         except _Superseded:
             continue
         except HubError as error:
-            session.close(CloseCode.REVOKED if error.status < 500 else CloseCode.INTERNAL)
+            _turn_away(session, error)
         except Exception:
             session.close(CloseCode.INTERNAL)
             raise
+
+
+def _turn_away(session: Session, error: HubError) -> None:
+    match error:
+        case TokenExpired():
+            session.close(CloseCode.TOKEN_EXPIRED, retry_ms=0)
+        case TenantClosed():
+            session.close(CloseCode.FORBIDDEN, error.message)
+        case _:
+            session.close(CloseCode.REVOKED if error.status < 500 else CloseCode.INTERNAL)
 
 
 async def _repeat(join: _Join, session: Session, past: Past) -> None:

@@ -103,9 +103,9 @@ class Limits(Struct, frozen=True):
 
 
 class WhoAmI(Struct, frozen=True):
-    """The session's principal as its client sees it."""
+    """The session's principal as its client sees it: a device, or a member of staff."""
 
-    device_id: UUID
+    id: UUID
     kind: str
     room_number: str | None
     stay_id: UUID | None

@@ -167,9 +167,19 @@ class Session:
 
     # the end
 
-    def end(self) -> None:
-        """One of its topics is over for good: what it proves is no longer true."""
-        self.close(CloseCode.REVOKED)
+    def end(self, reason: str | None = None) -> None:
+        """One of its topics is over: what its token says is no longer true.
+
+        `renew`: a fresh token will say it right. `suspended`, `ended`: the hotel is closed. Anything else:
+        revoked.
+        """
+        match reason:
+            case "renew":
+                self.close(CloseCode.TOKEN_EXPIRED, retry_ms=0)
+            case "suspended" | "ended":
+                self.close(CloseCode.FORBIDDEN, f"this hotel is {reason}")
+            case _:
+                self.close(CloseCode.REVOKED)
 
     def close(self, code: CloseCode, reason: str | None = None, retry_ms: int | None = None) -> None:
         """Say goodbye and close; what is queued is sent before."""

@@ -1,29 +1,62 @@
-"""Who sent this request or opened this session: a device, inside one tenant."""
+"""Who sent this request or opened this session: a device or a member of staff, inside one tenant."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
 
 from hub.db.ids import uuid7
-from hub.db.scope import Actor
+from hub.db.scope import Actor, DeviceProof, StaffProof
+from hub.errors import Forbidden
+from hub.security.permissions import Kind, Permission, StaffRole, permissions_of
 
-Kind = Literal["tablet", "kitchen"]
+# The tenant of the super-admins: they belong to no hotel.
+PLATFORM: Final = UUID(int=0)
 
 
-class Principal(Struct, frozen=True):
-    """What a verified token says. `expires_at` is in Unix seconds; `stations` empty means every station."""
+class Principal(Struct, frozen=True, kw_only=True):
+    """What a verified token says. `expires_at` is in Unix seconds; `stations` empty means every station.
+
+    `id` is the device, or the member of staff. Staff have a `role`, permissions given besides it
+    (`extra`), the session that they signed in to, and the `access_version` at which role and permissions
+    were read.
+    """
 
     tenant_id: UUID
     id: UUID
     kind: Kind
-    room_number: str | None
-    stay_id: UUID | None
-    stations: tuple[str, ...]
     expires_at: float
+    room_number: str | None = None
+    stay_id: UUID | None = None
+    stations: tuple[str, ...] = ()
+    role: StaffRole | None = None
+    extra: frozenset[str] = frozenset()
+    session_id: UUID | None = None
+    access_version: int = 0
+
+    @property
+    def called(self) -> str:
+        """What the audit calls it: a kind of device, or a role."""
+        return self.role or self.kind
+
+    def may(self, permission: Permission) -> bool:
+        return permission in permissions_of(self.kind, self.role, self.extra)
+
+    def need(self, permission: Permission) -> None:
+        """Raises Forbidden without the permission."""
+        if not self.may(permission):
+            raise Forbidden(f"A {self.called.replace('_', ' ')} may not do this.", permission=permission)
 
     def actor(self, request_id: UUID | None = None) -> Actor:
-        """Who the database's triggers see in a transaction of this principal."""
-        return Actor(user_id=self.id, role=self.kind, request_id=request_id or uuid7())
+        """Who the database admits, and its triggers see, in a transaction of this principal."""
+        proof: DeviceProof | StaffProof
+        if self.session_id is not None:
+            proof = StaffProof(self.session_id, self.access_version)
+        else:
+            device_type: Literal["tablet", "kitchen_screen"] = (
+                "tablet" if self.kind == "tablet" else "kitchen_screen"
+            )
+            proof = DeviceProof(self.id, device_type, self.room_number)
+        return Actor(user_id=self.id, role=self.called, request_id=request_id or uuid7(), proof=proof)

@@ -1,7 +1,10 @@
-"""Device tokens: short-lived JSON Web Tokens, the same on the socket and as Bearer over HTTP.
+"""Access tokens: short-lived JSON Web Tokens, the same on the socket, as Bearer over HTTP, and in a staff
+cookie.
 
 The algorithm belongs to the key that `kid` names and never comes from the token, so neither `none` nor
-another algorithm gets past. Claims: iss, sub (device), tid (tenant), kind, room, stay, stations, iat, exp.
+another algorithm gets past. Claims: iss, sub (device or member of staff), tid (tenant), kind, iat, exp; of
+a device room, stay, stations; of staff role, extra (permissions besides the role), sid (session), av
+(access version).
 """
 
 from __future__ import annotations
@@ -18,23 +21,28 @@ import msgspec
 from msgspec import Struct
 
 from hub.errors import TokenExpired, Unauthorized
-from hub.security.principal import Kind, Principal
+from hub.security.permissions import Kind, StaffRole
+from hub.security.principal import Principal
 from hub.settings import TokenKey
 
 _LONGEST: Final = 4096
 _CACHED: Final = 20_000
 
 
-class _Claims(Struct, frozen=True):
+class _Claims(Struct, frozen=True, omit_defaults=True):
     iss: Literal["hub"]
     sub: UUID
     tid: UUID
     kind: Kind
-    room: str | None
-    stay: UUID | None
-    stations: tuple[str, ...]
     iat: int
     exp: int
+    room: str | None = None
+    stay: UUID | None = None
+    stations: tuple[str, ...] = ()
+    role: StaffRole | None = None
+    extra: tuple[str, ...] = ()
+    sid: UUID | None = None
+    av: int = 0
 
 
 class Tokens:
@@ -46,35 +54,36 @@ class Tokens:
     def __init__(
         self, keys: tuple[TokenKey, ...], seconds: int, now: Callable[[], float] = time.time
     ) -> None:
-        self._signing = keys[0]
-        self._keys = {key.kid: key for key in keys}
         self._seconds = seconds
         self._now = now
         self._jws = jwt.PyJWS()
         self._verified: OrderedDict[bytes, Principal] = OrderedDict()
+        self.replace(keys)
 
-    def issue(
-        self,
-        *,
-        tenant_id: UUID,
-        device_id: UUID,
-        kind: Kind,
-        room_number: str | None,
-        stay_id: UUID | None,
-        stations: tuple[str, ...],
-    ) -> tuple[str, float]:
-        """A signed token and when it expires, in Unix seconds."""
+    def replace(self, keys: tuple[TokenKey, ...]) -> None:
+        """From now on these keys: the first signs, every one verifies, and no other."""
+        self._signing = keys[0]
+        self._keys = {key.kid: key for key in keys}
+        self._verified.clear()
+
+    def issue(self, principal: Principal) -> tuple[str, float]:
+        """A signed token that says what `principal` says, and when it expires, in Unix seconds. The
+        principal's own `expires_at` does not count."""
         now = int(self._now())
         claims = _Claims(
             iss="hub",
-            sub=device_id,
-            tid=tenant_id,
-            kind=kind,
-            room=room_number,
-            stay=stay_id,
-            stations=stations,
+            sub=principal.id,
+            tid=principal.tenant_id,
+            kind=principal.kind,
             iat=now,
             exp=now + self._seconds,
+            room=principal.room_number,
+            stay=principal.stay_id,
+            stations=principal.stations,
+            role=principal.role,
+            extra=tuple(sorted(principal.extra)),
+            sid=principal.session_id,
+            av=principal.access_version,
         )
         key = self._signing
         token = self._jws.encode(
@@ -106,6 +115,8 @@ class Tokens:
             claims = msgspec.json.decode(payload, type=_Claims)
         except (jwt.PyJWTError, msgspec.MsgspecError, KeyError):
             raise Unauthorized("This token is not valid.") from None
+        if (claims.kind == "staff") != (claims.sid is not None and claims.role is not None):
+            raise Unauthorized("This token is not valid.")
         return Principal(
             tenant_id=claims.tid,
             id=claims.sub,
@@ -113,5 +124,9 @@ class Tokens:
             room_number=claims.room,
             stay_id=claims.stay,
             stations=claims.stations,
+            role=claims.role,
+            extra=frozenset(claims.extra),
+            session_id=claims.sid,
+            access_version=claims.av,
             expires_at=float(claims.exp),
         )

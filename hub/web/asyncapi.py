@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from hub import __version__
 from hub.operations import Operation
+from hub.security.permissions import holders
 from hub.web.description import Json, served
 
 PATH: Final = "/api/asyncapi.json"
@@ -71,7 +72,8 @@ def document(socket: Socket, operations: Iterable[Operation]) -> Json:
         replies = [frame.__name__ for frame in socket.replies]
         action["reply"] = {"channel": _channel(), "messages": [_said(name) for name in replies]}
         actions[operation.name] = action | {
-            "x-actors": sorted(operation.actors),
+            "x-permission": operation.permission,
+            "x-actors": holders(operation.permission),
             "x-writes": operation.writes,
             "x-once": operation.once,
         }

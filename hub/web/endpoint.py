@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,16 +13,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hub.errors import HubError, Internal
+from hub.security.permissions import Permission
+from hub.security.principal import Principal
 from hub.web.problems import problem, unexpected
 
-Run: TypeAlias = Callable[[Request], Awaitable[Struct | Raw]]
+if TYPE_CHECKING:
+    from hub.web.gate import Gate
+
+Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Result: TypeAlias = Struct | Raw | Response
+Run: TypeAlias = Callable[[Request], Awaitable[Result]]
+GuardedRun: TypeAlias = Callable[[Request, Principal], Awaitable[Result]]
 
 
 class Spec(Struct, frozen=True, kw_only=True):
     """What a client may know of an endpoint: `body`, `query` and `result` are the types of its JSON.
 
-    `once` asks for an operation id in the header Idempotency-Key, `public` needs no token. `errors` are those
-    that only this endpoint gives; the ones that follow from the rest are not repeated here.
+    `once` asks for an operation id in the header Idempotency-Key. `errors` are those that only this
+    endpoint gives; the ones that follow from the rest are not repeated here.
     """
 
     name: str
@@ -34,13 +42,14 @@ class Spec(Struct, frozen=True, kw_only=True):
     query: type[Struct] | None = None
     errors: tuple[type[HubError], ...] = ()
     once: bool = False
-    public: bool = False
 
 
 class Endpoint(Route):
-    """Answers with the encoded result of `run`; whatever `run` raises becomes a problem document."""
+    """Public: answers with the encoded result of `run`; whatever `run` raises becomes a problem document."""
 
-    def __init__(self, method: Literal["GET", "POST"], path: str, run: Run, spec: Spec) -> None:
+    permission: Permission | None = None
+
+    def __init__(self, method: Method, path: str, run: Run, spec: Spec) -> None:
         self.method = method
         self.spec = spec
 
@@ -55,7 +64,24 @@ class Endpoint(Route):
         super().__init__(path, answer, methods=[method], name=spec.name)
 
 
-def reply(result: Struct | Raw, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """A JSON answer that nobody may keep: it is one device's, and it changes."""
+class Guarded(Endpoint):
+    """For those who have `permission`: `run` is called with the request and who asks, after the gate let
+    it pass."""
+
+    def __init__(
+        self, gate: Gate, permission: Permission, method: Method, path: str, run: GuardedRun, spec: Spec
+    ) -> None:
+        async def guarded(request: Request) -> Result:
+            return await run(request, await gate.admit(request, permission))
+
+        super().__init__(method, path, guarded, spec)
+        self.permission = permission
+
+
+def reply(result: Result, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """A JSON answer that nobody may keep: it is one caller's, and it changes. A whole response passes as
+    it is."""
+    if isinstance(result, Response):
+        return result
     content = bytes(result) if isinstance(result, Raw) else msgspec.json.encode(result)
     return Response(content, status, {"Cache-Control": "no-store"}, "application/json")

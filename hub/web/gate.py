@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
@@ -9,32 +11,81 @@ import msgspec
 from msgspec import Struct
 from starlette.requests import ClientDisconnect
 
-from hub.errors import InvalidInput, TooLarge, Unauthorized, UnsupportedMediaType
+from hub.errors import Forbidden, InvalidInput, TooLarge, Unauthorized, UnsupportedMediaType
 from hub.operations import decode
+from hub.security.limits import Rule
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from hub.security.limits import Limiter
+    from hub.security.permissions import Permission
     from hub.security.principal import Principal
     from hub.security.tokens import Tokens
 
 T = TypeVar("T", bound=Struct)
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+# HttpOnly: no script reads it.
+ACCESS_COOKIE: Final = "hub_access"
+CSRF_HEADER: Final = "X-CSRF-Token"
 
 
 class Gate:
-    """Reads requests. `body_bytes` is the longest body that it accepts."""
+    """Reads requests. `body_bytes` is the longest body that it accepts, `origins` are those of other pages
+    that may use staff cookies."""
 
-    def __init__(self, tokens: Tokens, body_bytes: int) -> None:
+    def __init__(
+        self, tokens: Tokens, body_bytes: int, *, limiter: Limiter, origins: frozenset[str] = frozenset()
+    ) -> None:
         self._tokens = tokens
         self._body_bytes = body_bytes
+        self._limiter = limiter
+        self._origins = origins
 
-    def principal(self, request: Request) -> Principal:
-        """Who asks, by the Bearer token. Raises Unauthorized or TokenExpired."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    async def admit(self, request: Request, permission: Permission) -> Principal:
+        """Who asks, when allowed to: by the Bearer token, or in a browser by the staff cookie.
+
+        Raises Unauthorized, TokenExpired, Forbidden, RateLimited.
+        """
+        principal = self._bearer(request) or self._cookie(request)
+        await self._limiter.hit(Rule.DEVICE, principal.tenant_id, principal.id)
+        await self._limiter.hit(Rule.TENANT, principal.tenant_id)
+        principal.need(permission)
+        return principal
+
+    def _bearer(self, request: Request) -> Principal | None:
+        header = request.headers.get("authorization")
+        if header is None:
+            return None
+        scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise Unauthorized("This address needs a device token: Authorization: Bearer <token>.")
+            raise Unauthorized("This address needs a token: Authorization: Bearer <token>.")
         return self._tokens.verify(token.strip())
+
+    def _cookie(self, request: Request) -> Principal:
+        token = request.cookies.get(ACCESS_COOKIE)
+        if token is None:
+            raise Unauthorized("This address needs a token: Authorization: Bearer <token>.")
+        principal = self._tokens.verify(token)
+        if principal.kind != "staff":
+            raise Unauthorized("This token is not valid.")
+        self.check_forgery(request, token)
+        return principal
+
+    def check_forgery(self, request: Request, token: str) -> None:
+        """A browser sends cookies by itself, also for a page that the user did not mean to act: what changes
+        something must come from an own page, and repeat what only an own page can have read.
+
+        Raises Forbidden.
+        """
+        if request.method in ("GET", "HEAD"):
+            return
+        origin = request.headers.get("origin")
+        own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        if origin is not None and origin not in (own, *self._origins):
+            raise Forbidden("This request comes from another page.", field="Origin")
+        if not compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_token(token).encode()):
+            raise Forbidden(f"The header {CSRF_HEADER} is missing or old.", field=CSRF_HEADER)
 
     async def body(self, request: Request) -> bytes:
         """The JSON text of the body. Raises UnsupportedMediaType, or TooLarge before it holds more."""
@@ -61,6 +112,12 @@ class Gate:
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body is over {self._body_bytes} bytes.", limit_bytes=self._body_bytes)
+
+
+def csrf_token(access_token: str) -> str:
+    """What an own page sends along: it comes from the cookie's token, which no script can read, and is
+    told in the answers that set the cookie."""
+    return sha256(b"csrf " + access_token.encode()).hexdigest()[:32]
 
 
 def operation_id(request: Request) -> UUID:

@@ -18,15 +18,18 @@ from hub.errors import (
     InvalidInput,
     OperationInProgress,
     OperationMismatch,
+    RateLimited,
+    TenantClosed,
     TokenExpired,
     TooLarge,
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
 )
+from hub.security.permissions import holders
 from hub.web.description import Json, served
 from hub.web.endpoint import Endpoint
-from hub.web.gate import IDEMPOTENCY_KEY
+from hub.web.gate import ACCESS_COOKIE, CSRF_HEADER, IDEMPOTENCY_KEY
 from hub.web.problems import MEDIA_TYPE, Problem
 
 PATH: Final = "/api/openapi.json"
@@ -62,21 +65,29 @@ def document(routes: Iterable[BaseRoute]) -> Json:
             "title": "Hub",
             "version": __version__,
             "summary": "Live orders between a hotel's guest tablets and its kitchen screens.",
-            "description": "Every time is RFC 3339 in UTC, every amount integer yen. An error is a problem "
-            "document with a stable `code`; `temporary` says that the same request may succeed later.",
+            "description": "Every time is RFC 3339 in UTC, every amount integer yen. An integer is written "
+            "without a fraction (2, not 2.0), and no text holds NUL. An error is a problem document with a "
+            "stable `code`; `temporary` says that the same request may succeed later.",
         },
         "servers": [{"url": "/"}],
-        "security": [{"device": []}],
+        "security": [{"token": []}, {"cookie": []}],
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
             "securitySchemes": {
-                "device": {
+                "token": {
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "The token of a device, from /api/v1/devices/token.",
-                }
+                    "description": "The access token of a device or of a member of staff.",
+                },
+                "cookie": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": ACCESS_COOKIE,
+                    "description": "The same of a member of staff, in a browser. What changes something "
+                    f"also needs the header {CSRF_HEADER}.",
+                },
             },
         },
     }
@@ -119,16 +130,19 @@ def _operation(endpoint: Endpoint, schemas: dict[type, Json], components: dict[s
     if spec.body is not None:
         content = {"application/json": {"schema": schemas[spec.body]}}
         operation["requestBody"] = {"required": True, "content": content}
-    if spec.public:
+    if endpoint.permission is None:
         operation["security"] = []
+    else:
+        operation["x-permission"] = endpoint.permission
+        operation["x-actors"] = holders(endpoint.permission)
     return operation
 
 
 def _failures(endpoint: Endpoint) -> Json:
     spec = endpoint.spec
-    errors: set[type[HubError]] = {*spec.errors, Internal, Unavailable}
-    if not spec.public:
-        errors |= {Unauthorized, TokenExpired, Forbidden}
+    errors: set[type[HubError]] = {*spec.errors, Internal, RateLimited, Unavailable}
+    if endpoint.permission is not None:
+        errors |= {Unauthorized, TokenExpired, Forbidden, TenantClosed}
     if spec.body is not None:
         errors |= {InvalidInput, TooLarge, UnsupportedMediaType}
     if spec.query is not None or _PARAMETER.search(endpoint.path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -10,22 +11,14 @@ import httpx
 import msgspec
 import pytest
 
-from hub.app import http_routes
-from hub.db.pool import Role, create_pool
-from hub.devices.commands import Devices
-from hub.menu import commands as menu_commands
-from hub.operations import Operations
-from hub.ops.health import Health
-from hub.orders import commands as order_commands
+from hub.app import open_hub
 from hub.security.tokens import Tokens
-from hub.web.gate import Gate
-from hub.web.site import site
 from tests.conftest import TOKEN_KEY
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from hub.db.database import Database
+    from hub.app import Hub
     from hub.security.principal import Principal
     from hub.settings import Settings
     from tests.factories import Hotel
@@ -62,14 +55,7 @@ class Api:
 def bearer(principal: Principal | None, tokens: Tokens = TOKENS) -> dict[str, str]:
     if principal is None:
         return {}
-    token, _ = tokens.issue(
-        tenant_id=principal.tenant_id,
-        device_id=principal.id,
-        kind=principal.kind,
-        room_number=principal.room_number,
-        stay_id=principal.stay_id,
-        stations=principal.stations,
-    )
+    token, _ = tokens.issue(principal)
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -89,13 +75,30 @@ def problem(answer: httpx.Response, status: int, code: str, field: str | None = 
 
 
 @pytest.fixture(scope="module")
-async def app(database: Database, settings: Settings) -> AsyncIterator[Starlette]:
-    auth_pool = await create_pool(settings, Role.AUTH, 1)
-    gate = Gate(TOKENS, settings.body_bytes)
-    operations = Operations(database, [*order_commands.OPERATIONS, *menu_commands.OPERATIONS])
-    devices = Devices(auth_pool, database, TOKENS)
-    yield site(http_routes(gate, operations, database, devices, Health([])))
-    await auth_pool.close()
+async def hub(settings: Settings) -> AsyncIterator[Hub]:
+    """A running hub, called in-process."""
+    started: asyncio.Future[Hub] = asyncio.get_running_loop().create_future()
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        # One task enters and leaves: a fixture's two halves may run in different ones.
+        async with open_hub(settings) as hub:
+            started.set_result(hub)
+            await stop.wait()
+
+    task = asyncio.create_task(run())
+    either: list[asyncio.Future[Any]] = [task, started]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if not started.done():
+        await task
+    yield await started
+    stop.set()
+    await task
+
+
+@pytest.fixture(scope="module")
+async def app(hub: Hub) -> Starlette:
+    return hub.app
 
 
 @pytest.fixture(scope="module")

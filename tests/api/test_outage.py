@@ -7,17 +7,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from hub.app import http_routes
-from hub.db.database import Database
 from hub.db.ids import uuid7
 from hub.db.pool import Role, create_pool
-from hub.devices.commands import Devices
-from hub.menu import commands as menu_commands
-from hub.operations import Operations
+from hub.db.scope import utc_now
 from hub.ops.health import Health
-from hub.orders import commands as order_commands
 from hub.security.credentials import Credential
-from hub.web.gate import Gate
+from hub.security.limits import Limiter
+from hub.services import Pools, build, http_routes
 from hub.web.site import site
 from tests.api.conftest import TOKENS, Api, problem
 from tests.factories import Hotel
@@ -31,13 +27,12 @@ async def cut_off(settings: Settings) -> AsyncIterator[Api]:
     """A hub that has lost its database."""
     pool = await create_pool(settings, Role.API, 1)
     await pool.close()
-    database = Database(pool)
-    operations = Operations(database, [*order_commands.OPERATIONS, *menu_commands.OPERATIONS])
-    devices = Devices(pool, database, TOKENS)
-    gate = Gate(TOKENS, settings.body_bytes)
-    app = site(http_routes(gate, operations, database, devices, Health([])))
+    limiter = Limiter(settings)
+    services = build(settings, Pools(pool, pool, pool), TOKENS, limiter, clock=utc_now)
+    app = site(http_routes(services, Health([])))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as client:
         yield Api(client)
+    await limiter.aclose()
 
 
 async def test_without_a_database_every_answer_is_temporary(cut_off: Api, hotel: Hotel) -> None:

@@ -95,7 +95,7 @@ async def test_a_bug_shows_nothing_of_the_inside(error: Exception, caplog: pytes
     async def broken(_: Request) -> Problem:
         raise error
 
-    spec = Spec(name="broken", summary="Fails", tag="test", result=Problem, public=True)
+    spec = Spec(name="broken", summary="Fails", tag="test", result=Problem)
     app = site([Endpoint("GET", "/broken", broken, spec)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as client:
         document = problem(await client.get("/broken"), 500, "internal")

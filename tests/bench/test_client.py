@@ -45,14 +45,7 @@ async def test_a_session_with_the_hub(address: Address, hotel: Hotel) -> None:
     heard = Heard()
     socket = await heard.connect(address)
     principal = hotel.tablet()
-    token, _ = TOKENS.issue(
-        tenant_id=principal.tenant_id,
-        device_id=principal.id,
-        kind="tablet",
-        room_number=principal.room_number,
-        stay_id=principal.stay_id,
-        stations=(),
-    )
+    token, _ = TOKENS.issue(principal)
     socket.send(msgspec.json.encode({"type": "hello", "token": token}))
     kinds = [msgspec.json.decode(await heard.text())["type"] for _ in range(3)]
     assert kinds == ["welcome", "snapshot", "position"]

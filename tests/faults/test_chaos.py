@@ -15,8 +15,8 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from hub.app import topics_of
 from hub.db.scope import utc_now
+from hub.services import topics_of
 from tests.factories import make_hotel
 from tests.faults.fleet import Fleet, Member
 from tests.realtime.conftest import head

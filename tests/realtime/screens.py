@@ -30,14 +30,7 @@ DEADLINE = 20.0
 
 def token_of(principal: Principal) -> str:
     """A token for a principal."""
-    token, _ = TOKENS.issue(
-        tenant_id=principal.tenant_id,
-        device_id=principal.id,
-        kind=principal.kind,
-        room_number=principal.room_number,
-        stay_id=principal.stay_id,
-        stations=principal.stations,
-    )
+    token, _ = TOKENS.issue(principal)
     return token
 
 

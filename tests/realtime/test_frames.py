@@ -235,14 +235,7 @@ def not_ascii(_: Principal) -> str:
 
 
 def issue(tokens: Tokens, principal: Principal) -> str:
-    return tokens.issue(
-        tenant_id=principal.tenant_id,
-        device_id=principal.id,
-        kind=principal.kind,
-        room_number=principal.room_number,
-        stay_id=principal.stay_id,
-        stations=principal.stations,
-    )[0]
+    return tokens.issue(principal)[0]
 
 
 @pytest.mark.parametrize(

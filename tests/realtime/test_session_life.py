@@ -37,14 +37,7 @@ if TYPE_CHECKING:
 def token_for(principal: Principal, seconds: float) -> str:
     """A token that runs out `seconds` (and up to one more) from now."""
     tokens = Tokens((TOKEN_KEY,), 60, now=lambda: time.time() + seconds - 59)
-    return tokens.issue(
-        tenant_id=principal.tenant_id,
-        device_id=principal.id,
-        kind=principal.kind,
-        room_number=principal.room_number,
-        stay_id=principal.stay_id,
-        stations=principal.stations,
-    )[0]
+    return tokens.issue(principal)[0]
 
 
 def seen(order_id: str) -> dict[str, object]:

@@ -58,7 +58,7 @@ class Kept:
 
 
 def kitchen() -> Principal:
-    return Principal(TENANT, uuid4(), "kitchen", None, None, (), 2e9)
+    return Principal(tenant_id=TENANT, id=uuid4(), kind="kitchen", expires_at=2e9)
 
 
 def session_of(

@@ -12,8 +12,10 @@ import pytest
 from msgspec import Struct
 
 from hub import __version__
-from hub.app import COMMANDS, SOCKET, asyncapi_document
+from hub.app import asyncapi_document
 from hub.realtime.protocol import ClientFrame, CloseCode, Command, HubFrame
+from hub.security.permissions import holders
+from hub.services import COMMANDS, SOCKET
 from hub.web.asyncapi import document
 from hub.web.description import Json
 
@@ -71,6 +73,7 @@ class Action(Model):
     messages: list[Reference]
     summary: str = ""
     reply: Reply | None = None
+    permission: str | None = msgspec.field(name="x-permission", default=None)
     actors: list[str] | None = msgspec.field(name="x-actors", default=None)
     writes: bool | None = msgspec.field(name="x-writes", default=None)
     once: bool | None = msgspec.field(name="x-once", default=None)
@@ -158,7 +161,7 @@ def test_every_command_is_described(api: AsyncApi) -> None:
     for operation in COMMANDS:
         action, payload = commands[operation.name], api.components.messages[operation.name].payload
         assert action.action == "receive"
-        assert (action.actors, action.once) == (sorted(operation.actors), operation.once)
+        assert (action.actors, action.once) == (holders(operation.permission), operation.once)
         assert action.writes == operation.writes
         assert action.summary
         assert action.reply is not None

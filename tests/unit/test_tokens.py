@@ -6,6 +6,7 @@ import pytest
 
 from hub.db.ids import uuid7
 from hub.errors import TokenExpired, Unauthorized
+from hub.security.principal import Principal
 from hub.security.tokens import Tokens
 from hub.settings import TokenKey
 
@@ -36,12 +37,15 @@ class Clock:
 
 def issue(tokens: Tokens, stay_id: UUID | None = STAY) -> str:
     token, _ = tokens.issue(
-        tenant_id=TENANT,
-        device_id=DEVICE,
-        kind="tablet",
-        room_number="1203",
-        stay_id=stay_id,
-        stations=("bar",),
+        Principal(
+            tenant_id=TENANT,
+            id=DEVICE,
+            kind="tablet",
+            room_number="1203",
+            stay_id=stay_id,
+            stations=("bar",),
+            expires_at=0,
+        )
     )
     return token
 

@@ -1,0 +1,107 @@
+"""What the hub can be asked: the services behind its addresses and commands, and who may see what of a
+log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, get_args
+
+from msgspec import Struct
+
+from hub.db.database import Database
+from hub.devices import routes as device_routes
+from hub.devices.commands import Devices
+from hub.menu import commands as menu_commands
+from hub.menu import routes as menu_routes
+from hub.operations import Operations
+from hub.ops import health
+from hub.orders import commands as order_commands
+from hub.orders import routes as order_routes
+from hub.realtime.protocol import SUBPROTOCOL, ClientFrame, CloseCode, Command, Done, Failed, HubFrame
+from hub.security.limits import Limiter
+from hub.security.permissions import Permission
+from hub.web import asyncapi
+from hub.web.gate import Gate
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from hub.db.pool import Pool
+    from hub.security.principal import Principal
+    from hub.security.tokens import Tokens
+    from hub.settings import Settings
+
+COMMANDS: Final = (*order_commands.OPERATIONS, *menu_commands.OPERATIONS)
+SOCKET: Final = asyncapi.Socket(
+    path="/ws",
+    subprotocol=SUBPROTOCOL,
+    command=Command,
+    received=get_args(ClientFrame),
+    sent=get_args(HubFrame),
+    replies=(Done, Failed),
+    close_codes=tuple(asyncapi.Close(code, code.name, code.reason, code.reconnect) for code in CloseCode),
+)
+
+
+class Pools(Struct, frozen=True):
+    """A pool for each role that serves clients."""
+
+    api: Pool
+    auth: Pool
+    admin: Pool
+
+
+class Services(Struct, frozen=True):
+    """What the addresses and the socket call."""
+
+    gate: Gate
+    limiter: Limiter
+    tokens: Tokens
+    database: Database
+    operations: Operations
+    devices: Devices
+
+
+def build(
+    settings: Settings, pools: Pools, tokens: Tokens, limiter: Limiter, *, clock: Callable[[], datetime]
+) -> Services:
+    """The services of one process."""
+    database = Database(pools.api, clock=clock)
+    return Services(
+        gate=Gate(tokens, settings.body_bytes, limiter=limiter, origins=frozenset(settings.allowed_origins)),
+        limiter=limiter,
+        tokens=tokens,
+        database=database,
+        operations=Operations(database, COMMANDS),
+        devices=Devices(pools.auth, database, tokens),
+    )
+
+
+def http_routes(services: Services, watch: health.Health) -> list[BaseRoute]:
+    """Every address but the pages and the socket."""
+    gate, database = services.gate, services.database
+    return [
+        *device_routes.routes(gate, services.devices),
+        *menu_routes.routes(gate, database),
+        *order_routes.routes(gate, services.operations, database),
+        *health.routes(watch),
+        asyncapi.route(SOCKET, COMMANDS),
+    ]
+
+
+def topics_of(principal: Principal) -> frozenset[str]:
+    """What a principal may see of its tenant's log. A guest's topic is the stay, never the room."""
+    topics = {"tenant"}
+    if principal.kind == "staff":
+        topics.add(f"session:{principal.session_id}")
+    else:
+        topics.add(f"device:{principal.id}")
+    if principal.may(Permission.MENU_READ):
+        topics.add("menu")
+    if principal.kind == "tablet":
+        if principal.stay_id is not None:
+            topics.add(f"stay:{principal.stay_id}")
+    elif principal.may(Permission.ORDER_READ):
+        topics.add("kitchen")
+    return frozenset(topics)
