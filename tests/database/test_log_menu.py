@@ -111,7 +111,7 @@ async def test_the_end_of_a_stay_ends_its_topic(psql: Connection, hotel: Hotel, 
         await psql.execute("UPDATE app.stays SET ended_at = now() WHERE id = $1", stay)
     (event,) = await log.new()
     assert (event.kind, event.topics) == ("topic.ended", [f"stay:{stay}"])
-    assert event.data == {"topic": f"stay:{stay}"}
+    assert event.data == {"topic": f"stay:{stay}", "reason": "revoked"}
 
 
 async def test_the_clock_and_zone_of_a_writer_do_not_show(
