@@ -37,7 +37,7 @@ from hub.realtime.states import States
 from hub.security.limits import Limiter, Rule
 from hub.security.tokens import Tokens
 from hub.services import COMMANDS, SOCKET, Pools, build, http_routes, topics_of
-from hub.settings import TokenKey
+from hub.settings import Settings, TokenKey
 from hub.web import asyncapi, openapi
 from hub.web.site import site
 
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
     from hub.realtime.session import Session
     from hub.security.principal import Principal
-    from hub.settings import Settings
 
 # Beside the pool of hub_api, each process holds: two for heads, one for the relay, one to look up codes,
 # one for super-admins.
