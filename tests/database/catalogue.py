@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from hub.db.pool import Connection
 
+# `tenants` is the tenant: its id stands where others have tenant_id.
+OF_TENANTS: Final = "tenants"
+
 # Who may do what, as a sorted text; an absent list is the one that PostgreSQL assumes.
 _ACL: Final = """(
     SELECT string_agg(
@@ -102,3 +105,35 @@ def differences(left: dict[str, str], right: dict[str, str]) -> list[str]:
         if left.get(name) != right.get(name):
             lines.append(f"{name}\n  - {left.get(name, '(absent)')}\n  + {right.get(name, '(absent)')}")
     return lines
+
+
+async def column(admin: Connection, query: str, *args: object) -> list[str]:
+    return [str(row[0]) for row in await admin.fetch(query, *args)]
+
+
+async def tables(admin: Connection) -> list[str]:
+    """Every table, but not its partitions."""
+    return await column(
+        admin,
+        "SELECT relname FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'p')"
+        " AND NOT relispartition ORDER BY 1",
+    )
+
+
+async def partitions(admin: Connection) -> list[str]:
+    return await column(
+        admin,
+        "SELECT relname FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind = 'r'"
+        " AND relispartition ORDER BY 1",
+    )
+
+
+async def tenant_tables(admin: Connection) -> dict[str, str]:
+    """The column that says whose a row is, by table; partitions are tables here."""
+    names = await column(
+        admin,
+        "SELECT relname FROM pg_class AS c JOIN pg_attribute AS a ON attrelid = c.oid"
+        " WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'p') AND attname = 'tenant_id'"
+        " AND attnotnull ORDER BY 1",
+    )
+    return {OF_TENANTS: "id", **dict.fromkeys(names, "tenant_id")}

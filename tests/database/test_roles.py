@@ -33,8 +33,7 @@ SLEEP = Query("test.sleep", "SELECT pg_sleep(60)", writes=False, replica=False)
 FAIL = Query("test.fail", "SELECT 1 / 0", writes=False, replica=False)
 WHO = Query(
     "test.who",
-    "SELECT current_setting('app.current_tenant_id') AS tenant, current_setting('app.user_id') AS user,"
-    " current_setting('app.user_role') AS role, current_setting('app.request_id') AS request",
+    "SELECT current_setting('app.current_tenant_id') AS tenant, current_setting('app.actor') AS actor",
     writes=False,
     replica=False,
 )
@@ -184,7 +183,7 @@ async def no_tenant(pool: Pool) -> None:
     for query in (TENANT, ORDERS):
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="no tenant is set"):
             await pool.fetchval(query.text)
-    for name in ("current_tenant_id", "user_id", "user_role", "request_id"):
+    for name in ("current_tenant_id", "actor", "cook_id"):
         assert not await pool.fetchval("SELECT current_setting('app.' || $1, true)", name)
 
 
@@ -255,7 +254,7 @@ async def test_many_tenants_on_few_connections_never_meet(
 
 class Forged(UUID):
     def __str__(self) -> str:
-        return "x'; SET LOCAL app.user_role = 'admin'; --"
+        return "x'; SET LOCAL app.actor = '|admin|||'; --"
 
     def __format__(self, _: str) -> str:
         return str(self)
@@ -268,9 +267,7 @@ async def test_ids_enter_rebuilt_from_their_bytes(one: Pool, hotel: Hotel) -> No
     assert row is not None
     assert dict(row) == {
         "tenant": str(hotel.tenant_id),
-        "user": str(UUID(int=1)),
-        "role": "kitchen",
-        "request": str(UUID(int=2)),
+        "actor": f"{UUID(int=1)}|kitchen|{UUID(int=2)}||",
     }
 
 
