@@ -1,0 +1,79 @@
+"""Those who call: one principal of our hotel for each kind that the descriptions know, and tokens that prove
+nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import jwt
+
+from hub.security.permissions import ROLES, StaffRole
+from hub.security.principal import PLATFORM, Principal
+from tests.conftest import TOKEN_KEY
+from tests.realtime.screens import token_of
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from hub.db.pool import Connection
+    from tests.factories import Hotel
+
+SUPER_ADMIN: Final = "staff:super_admin"
+_STAFF: Final = """
+    INSERT INTO app.staff (tenant_id, email_index, email_encrypted, password_hash, name, role)
+    VALUES ($1, sha256(convert_to($2, 'UTF8')), 'v1:', 'x', $2, $2) RETURNING id
+"""
+_SESSION: Final = """
+    INSERT INTO app.staff_sessions (tenant_id, staff_id, expires_at)
+    VALUES ($1, $2, now() + interval '1 day') RETURNING id
+"""
+
+
+async def hire(admin: Connection, hotel: Hotel) -> dict[StaffRole, UUID]:
+    """One member of staff for each role of the hotel, and a super-admin of the platform; their ids."""
+    await admin.execute("UPDATE app.tenants SET user_limit = 100 WHERE id = $1", hotel.tenant_id)
+    return {
+        role: await admin.fetchval(_STAFF, PLATFORM if role == "super_admin" else hotel.tenant_id, role)
+        for role in ROLES
+    }
+
+
+async def callers(admin: Connection, hotel: Hotel, staff: dict[StaffRole, UUID]) -> dict[str, Principal]:
+    """By the names that stand in `x-actors`; staff have just signed in."""
+    everybody = {"tablet": hotel.tablet(), "kitchen": hotel.kitchen()}
+    for role, staff_id in staff.items():
+        tenant_id = PLATFORM if role == "super_admin" else hotel.tenant_id
+        version = "SELECT access_version FROM app.staff WHERE tenant_id = $1 AND id = $2"
+        everybody[f"staff:{role}"] = Principal(
+            tenant_id=tenant_id,
+            id=staff_id,
+            kind="staff",
+            expires_at=time.time() + 900,
+            role=role,
+            session_id=await admin.fetchval(_SESSION, tenant_id, staff_id),
+            access_version=await admin.fetchval(version, tenant_id, staff_id),
+        )
+    return everybody
+
+
+def forgeries(principal: Principal) -> dict[str, str]:
+    """Tokens for `principal` that no hub may accept, by what is wrong with them."""
+    good = token_of(principal)
+    header, payload, signature = good.split(".")
+    claims: dict[str, Any] = jwt.decode(good, options={"verify_signature": False})
+    kid = jwt.get_unverified_header(good)["kid"]
+    algorithm, secret = TOKEN_KEY.algorithm, TOKEN_KEY.secret
+    another = b"another secret, 32 bytes or more"
+    past = {"iat": int(time.time()) - 7200, "exp": int(time.time()) - 3600}
+    other, _, _ = jwt.encode(claims | {"sub": claims["tid"]}, secret, algorithm, {"kid": kid}).rpartition(".")
+    return {
+        "expired": jwt.encode(claims | past, secret, algorithm, {"kid": kid}),
+        "other claims under the old signature": f"{other}.{signature}",
+        "a signature of another key": jwt.encode(claims, another, algorithm, {"kid": kid}),
+        "a signature cut off": f"{header}.{payload}.",
+        "alg none": jwt.encode(claims, "", "none", {"kid": kid}),
+        "an unknown kid": jwt.encode(claims, secret, algorithm, {"kid": "nobody"}),
+        "no kid": jwt.encode(claims, secret, algorithm),
+        "no token at all": "x.y.z",
+    }

@@ -1,0 +1,55 @@
+"""The whole hub as its settings build it, called in-process; its descriptions say what there is to attack."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from hub.db.database import Database
+from tests.database.strangers import Two, two_hotels
+from tests.ordering import Client
+from tests.realtime.conftest import Live, running
+from tests.security.callers import callers, hire
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from hub.db.pool import Connection
+    from hub.security.permissions import StaffRole
+    from hub.security.principal import Principal
+    from hub.settings import Settings
+
+
+@pytest.fixture(scope="module")
+async def live(settings: Settings) -> AsyncIterator[Live]:
+    """This module's hub."""
+    async with running(settings) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+async def web(live: Live) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the hub's HTTP side, without a token."""
+    transport = httpx.ASGITransport(live.hub.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def two(admin: Connection, database: Database) -> Two:
+    """A hotel that tries, and another one with a row in every table."""
+    return await two_hotels(admin, Client(database))
+
+
+@pytest.fixture(scope="module")
+async def staff(admin: Connection, two: Two) -> dict[StaffRole, UUID]:
+    return await hire(admin, two.ours)
+
+
+@pytest.fixture
+async def everybody(admin: Connection, two: Two, staff: dict[StaffRole, UUID]) -> dict[str, Principal]:
+    """Those who call, anew for each test: an earlier one may have signed them out."""
+    return await callers(admin, two.ours, staff)
