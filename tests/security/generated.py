@@ -108,6 +108,20 @@ def routes(document: Json) -> Iterator[Call]:
             )
 
 
+def proofs(document: Json, token: str) -> list[dict[str, str]]:
+    """The headers that carry a token, in each of the ways that an OpenAPI document knows."""
+    ways = []
+    for scheme in document["components"]["securitySchemes"].values():
+        match scheme:
+            case {"type": "http", "scheme": "bearer"}:
+                ways.append({"Authorization": f"Bearer {token}"})
+            case {"type": "apiKey", "in": "cookie", "name": name}:
+                ways.append({"Cookie": f"{name}={token}"})
+            case _:
+                raise AssertionError(f"the tests know no way to send a token by {scheme}")
+    return ways
+
+
 def commands(document: Json) -> Iterator[Call]:
     """Every command of an AsyncAPI document: what the hub receives and replies to."""
     for name, operation in document["operations"].items():

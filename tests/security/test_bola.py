@@ -19,7 +19,7 @@ from tests.database.strangers import Two, fingerprint
 from tests.realtime.peer import peer
 from tests.realtime.screens import token_of
 from tests.security.callers import SUPER_ADMIN, forgeries
-from tests.security.generated import Asked, Call, Ids, Maker, commands, ids_of, routes
+from tests.security.generated import Asked, Call, Ids, Maker, commands, ids_of, proofs, routes
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
@@ -78,15 +78,17 @@ class Hub:
         self.live = live
         self.web = web
 
-    async def send(self, asked: Asked, token: str | None) -> httpx.Response:
-        headers = asked.headers | ({} if token is None else {"Authorization": f"Bearer {token}"})
+    async def send(self, asked: Asked, proof: dict[str, str]) -> httpx.Response:
+        """The answer over HTTP; `proof` are the headers that say who asks."""
+        headers = asked.headers | proof
         body = {} if asked.call.body is None else {"json": asked.body}
         return await self.web.request(asked.call.method, asked.url, headers=headers, **body)
 
     async def outcome(self, asked: Asked, principal: Principal | None) -> tuple[int, Any]:
         """Status and body of the answer, or of what the reply to a command would be over HTTP."""
         if asked.call.path:
-            answer = await self.send(asked, None if principal is None else token_of(principal))
+            proof = {} if principal is None else {"Authorization": f"Bearer {token_of(principal)}"}
+            answer = await self.send(asked, proof)
             return answer.status_code, answer.json()
         assert principal is not None
         async with peer(self.live) as screen:
@@ -173,10 +175,13 @@ async def test_a_route_without_a_good_token(
     before = await state_of_both(admin, two)
     asked = maker(call, ours, "forged").ask(call)
     for principal in everybody.values():
-        for kind, token in {"none": None, **forgeries(principal)}.items():
-            answer = await hub.send(asked, token)
+        forged = [
+            (kind, proof) for kind, token in forgeries(principal).items() for proof in proofs(OPENAPI, token)
+        ]
+        for kind, proof in [("none", {}), *forged]:
+            answer = await hub.send(asked, proof)
             wanted = "token_expired" if kind == "expired" else "unauthorized"
-            assert (answer.status_code, answer.json()["code"]) == (401, wanted), kind
+            assert (answer.status_code, answer.json()["code"]) == (401, wanted), f"{kind} {proof.keys()}"
             assert "www-authenticate" in answer.headers
     assert await state_of_both(admin, two) == before
 

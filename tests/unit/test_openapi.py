@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from hub import __version__
 from hub.app import openapi_document
+from hub.security.permissions import Permission, holders
 from hub.web.description import Json
 
 TYPES = {"string", "integer", "number", "boolean", "array", "object", "null"}
@@ -51,6 +52,8 @@ class Operation(Model):
     parameters: list[Parameter] = []
     request_body: RequestBody | None = None
     security: list[dict[str, list[str]]] | None = None
+    permission: str | None = msgspec.field(name="x-permission", default=None)
+    actors: list[str] | None = msgspec.field(name="x-actors", default=None)
 
 
 class Info(Model):
@@ -60,16 +63,21 @@ class Info(Model):
     description: str
 
 
-class SecurityScheme(Model):
-    type: Literal["http"]
+class Bearer(Model, tag="http", tag_field="type"):
     scheme: Literal["bearer"]
     bearer_format: str
     description: str
 
 
+class ApiKey(Model, tag="apiKey", tag_field="type"):
+    in_: Literal["cookie"] = msgspec.field(name="in")
+    name: str
+    description: str
+
+
 class Components(Model):
     schemas: dict[str, dict[str, Any]]
-    security_schemes: dict[str, SecurityScheme]
+    security_schemes: dict[str, Bearer | ApiKey]
 
 
 class OpenApi(Model):
@@ -77,7 +85,7 @@ class OpenApi(Model):
     info: Info
     servers: list[dict[str, str]]
     security: list[dict[str, list[str]]]
-    paths: dict[str, dict[Literal["get", "post"], Operation]]
+    paths: dict[str, dict[Literal["get", "post", "put", "patch", "delete"], Operation]]
     components: Components
 
 
@@ -111,7 +119,11 @@ def schemas(value: object) -> Iterator[dict[str, Any]]:
 def test_it_follows_the_specification(openapi: OpenApi) -> None:
     assert openapi.info.version == __version__
     names = [operation.operation_id for _, _, operation in operations_of(openapi)]
-    assert len(names) == len(set(names)) == 8
+    assert len(names) == len(set(names))
+    assert {name for scheme in openapi.security for name in scheme} == set(
+        openapi.components.security_schemes
+    )
+    assert all(operation.security in (None, []) for _, _, operation in operations_of(openapi))
     for path, _, operation in operations_of(openapi):
         in_path = {parameter.name for parameter in operation.parameters if parameter.in_ == "path"}
         assert in_path == set(re.findall(r"{(\w+)}", path))
@@ -126,18 +138,21 @@ def test_every_reference_leads_somewhere_and_every_type_exists(described: Json) 
         if isinstance(reference := schema.get("$ref"), str):
             used.add(reference.removeprefix("#/components/schemas/"))
         if isinstance(kind := schema.get("type"), str) and "properties" not in described:
-            assert kind in TYPES | {"http"}
+            assert kind in TYPES | {"http", "apiKey"}
     assert used == set(known)
 
 
 def test_each_operation_says_how_it_can_fail(openapi: OpenApi) -> None:
-    for path, method, operation in operations_of(openapi):
+    for _, method, operation in operations_of(openapi):
         for status, answer in operation.responses.items():
             media = "application/json" if status.startswith("2") else "application/problem+json"
             assert list(answer.content) == [media]
             assert answer.description
         public = operation.security == []
-        assert public == path.startswith("/api/v1/devices/")
+        assert public == (operation.permission is None)
+        if operation.permission is not None:
+            assert operation.actors == holders(Permission(operation.permission))
+            assert {"401", "403"} <= set(operation.responses)
         assert "401" in operation.responses
         assert {"500", "503"} <= set(operation.responses)
         if method == "post":
