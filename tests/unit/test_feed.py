@@ -342,12 +342,25 @@ async def test_an_event_of_two_topics_comes_once() -> None:
     assert wire.seqs() == [1]
 
 
+def ended(reason: str) -> Raw:
+    return Raw(msgspec.json.encode({"topic": "stay:1", "reason": reason}))
+
+
+@pytest.mark.parametrize(("reason", "code"), [("renew", 4005), ("suspended", 4507), ("ended", 4507)])
+async def test_the_reason_says_what_a_client_does_next(reason: str, code: int) -> None:
+    feed = live_feed(FakeLog())
+    _, wire = live_session(feed, "tenant")
+    feed.receive(Event(TENANT, EPOCH, 1, "topic.ended", ("tenant",), ended(reason), ""))
+    assert wire.closed is not None
+    assert wire.closed[0] == code
+
+
 async def test_the_end_of_a_topic_ends_its_sessions() -> None:
     log = FakeLog()
     feed = live_feed(log)
     guest, wire = live_session(feed, "stay:1", "menu")
     other, _ = live_session(feed, "stay:2", "menu")
-    feed.receive(Event(TENANT, EPOCH, 1, "topic.ended", ("stay:1",), Raw(b"{}"), ""))
+    feed.receive(Event(TENANT, EPOCH, 1, "topic.ended", ("stay:1",), ended("revoked"), ""))
     assert wire.seqs() == [1], "it is told"
     assert wire.closed is not None
     assert wire.closed[0] == 4503

@@ -87,7 +87,7 @@ HUB_FRAMES: dict[str, tuple[HubFrame, dict[str, object]]] = {
         {
             "session": str(EPOCH),
             "principal": {
-                "device_id": str(EPOCH),
+                "id": str(EPOCH),
                 "kind": "tablet",
                 "room_number": "101",
                 "stay_id": str(EPOCH),
