@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 from msgspec import Struct
 
 from hub.db.ids import uuid7
-from hub.security.principal import Principal
+from hub.security.principal import PLATFORM, Principal
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
+    from hub.security.permissions import StaffRole
 
 
 class Room(Struct, frozen=True):
@@ -118,3 +119,35 @@ async def make_hotel(admin: Connection, *, rooms: int = 2, prices_include_tax: b
         tenant_id,
     )
     return Hotel(tenant_id, slug, tuple(made), kitchen_id, menu)
+
+
+async def make_staff(admin: Connection, hotel: Hotel, role: StaffRole) -> Principal:
+    """A new member of staff who has signed in; a super-admin is one of the platform. The password is nobody's."""
+    tenant_id = PLATFORM if role == "super_admin" else hotel.tenant_id
+    mark = uuid4()
+    # A hotel of the tests has as many people as they need.
+    await admin.execute(
+        "UPDATE app.tenants SET user_limit = 1000 WHERE id = $1 AND user_limit = 5", tenant_id
+    )
+    staff_id: UUID = await admin.fetchval(
+        "INSERT INTO app.staff (tenant_id, email_index, email_encrypted, password_hash, name, role,"
+        " email_verified) VALUES ($1, sha256(convert_to($2, 'UTF8')), 'v1:', 'x', $3, $3, true) RETURNING id",
+        tenant_id,
+        str(mark),
+        role,
+    )
+    session_id: UUID = await admin.fetchval(
+        "INSERT INTO app.staff_sessions (tenant_id, staff_id, expires_at)"
+        " VALUES ($1, $2, now() + interval '1 day') RETURNING id",
+        tenant_id,
+        staff_id,
+    )
+    return Principal(
+        tenant_id=tenant_id,
+        id=staff_id,
+        kind="staff",
+        expires_at=time.time() + 900,
+        role=role,
+        session_id=session_id,
+        access_version=1,
+    )
