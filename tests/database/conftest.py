@@ -47,6 +47,13 @@ async def two(admin: Connection, database: Database) -> Two:
     return await two_hotels(admin, Client(database))
 
 
+@pytest.fixture(scope="module")
+async def intruder(settings: Settings) -> AsyncIterator[Connection]:
+    """A superuser who becomes hub_api inside transactions."""
+    async with writer(settings) as connection:
+        yield connection
+
+
 @pytest.fixture
 async def fresh(servers: Servers) -> AsyncIterator[Settings]:
     async with empty(servers) as settings:

@@ -3,12 +3,10 @@ exist, and nothing of theirs is read or changed."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given
@@ -18,56 +16,15 @@ from hypothesis import strategies as st
 from hub.db.queries import Query
 from hub.menu.commands import OPERATIONS as MENU
 from hub.orders.commands import OPERATIONS as ORDERS
-from tests.database.logbook import writer
-from tests.database.strangers import Two, fingerprint
+from tests.database.intruder import attempt, says_nothing
+from tests.database.strangers import Two
 from tests.database.test_queries import ALL, role_of
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
-    from hub.settings import Settings
 
 QUERIES: Final = [query for query in ALL.values() if role_of(query) == "hub_api"]
 OPERATIONS: Final = (*ORDERS, *MENU)
-
-
-@pytest.fixture(scope="module")
-async def intruder(settings: Settings) -> AsyncIterator[Connection]:
-    """A superuser who becomes hub_api inside transactions: what one does can be seen before its end."""
-    async with writer(settings) as connection:
-        yield connection
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What a statement came to."""
-
-    rows: str
-    error: str
-    status: str
-
-
-async def attempt(intruder: Connection, two: Two, query: Query, values: list[object]) -> Outcome:
-    """Run it in our scope and undo it; asserts that nothing of theirs has changed meanwhile."""
-    before = await fingerprint(intruder, two)
-    transaction = intruder.transaction()
-    await transaction.start()
-    rows = error = status = ""
-    try:
-        await intruder.execute(
-            f"SET LOCAL ROLE hub_api; SET LOCAL app.current_tenant_id = '{two.ours.tenant_id}'"
-        )
-        try:
-            async with intruder.transaction():
-                statement = await intruder.prepare(query.text)
-                rows = str(await statement.fetch(*values))
-                status = statement.get_statusmsg() or ""
-                await intruder.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        except asyncpg.PostgresError as refused:
-            error = f"{type(refused).__name__}: {refused}"
-        await intruder.execute("RESET ROLE")
-        assert await fingerprint(intruder, two) == before
-    finally:
-        await transaction.rollback()
-    return Outcome(rows, error, status)
 
 
 NOW: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -124,11 +81,8 @@ async def compare(
     assert kinds[0] == "uuid"
     values: list[object] = [tenant, *(value_of(two, kind, source) for kind in kinds[1:])]
     nobodys = [two.to_nobody(value) for value in values]
-    outcome = await attempt(intruder, two, query, values)
-    nothing = await attempt(intruder, two, query, nobodys)
-    assert two.to_nobody(outcome.error) == nothing.error
-    assert (outcome.rows, outcome.status) == (nothing.rows, nothing.status)
-    assert not [value for value in two.all_ids() if str(value) in outcome.rows]
+    outcome = await attempt(intruder, two, query.text, values)
+    says_nothing(two, outcome, await attempt(intruder, two, query.text, nobodys))
     if tenant == two.theirs.tenant_id and not query.name.endswith("_is_open"):
         assert outcome.error or outcome.status.endswith(" 0")
 
@@ -156,10 +110,10 @@ async def test_the_fuzz_would_see_a_hole(intruder: Connection, two: Two) -> None
         "test.careless", "UPDATE app.stays SET ended_at = now() WHERE $1::uuid = $1 AND id = $2", True, False
     )
     arguments: list[object] = [two.ours.tenant_id, two.theirs.rooms[0].stay_id]
-    assert (await attempt(intruder, two, careless, arguments)).status == "UPDATE 0"
+    assert (await attempt(intruder, two, careless.text, arguments)).status == "UPDATE 0"
     hole = intruder.transaction()
     await hole.start()
     await intruder.execute("ALTER POLICY tenant ON app.stays USING (true) WITH CHECK (true)")
     with pytest.raises(AssertionError):
-        await attempt(intruder, two, careless, arguments)
+        await attempt(intruder, two, careless.text, arguments)
     await hole.rollback()

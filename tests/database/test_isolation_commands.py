@@ -99,13 +99,19 @@ async def test_a_principal_with_a_stay_of_theirs(client: Client, admin: Connecti
     assert await fingerprint(admin, two) == before
 
 
-async def test_the_same_operation_id_in_two_hotels(client: Client, two: Two) -> None:
+async def test_the_same_operation_id_in_two_hotels(client: Client, admin: Connection, two: Two) -> None:
     op_id = uuid4()
     theirs = await client.place(two.theirs, {"soup": 1}, op_id)
     ours = await client.place(two.ours, {"soup": 1}, op_id)
     assert ours.id != theirs.id
     # not even when the devices had the same id
-    twin = msgspec.structs.replace(two.ours.tablet(), id=two.theirs.tablet().id)
+    twin = msgspec.structs.replace(two.ours.tablet(), id=two.theirs.tablet().id, room_number="109")
+    await admin.execute(
+        "INSERT INTO app.device_rooms (tenant_id, id, device_name, device_type, room_number, status)"
+        " VALUES ($1, $2, 'Twin', 'tablet', '109', 'active')",
+        two.ours.tenant_id,
+        twin.id,
+    )
     lines = [{"menu_item_id": two.ours.menu["soup"], "quantity": 1}]
     answer = await client.call(twin, "order.place", OneOrder, op_id, lines=lines)
     assert answer.order.id not in (ours.id, theirs.id)

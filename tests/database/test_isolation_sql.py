@@ -1,106 +1,196 @@
-"""hub_api in the scope of one hotel, with plain statements, on every table of another one."""
+"""hub_api in the scope of one hotel, with plain statements on every table and view of another one. They are
+read from the catalogue, so that new ones are tried by themselves."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
 import msgspec
 import pytest
 
-from tests.database.logbook import writer
+from tests.database.catalogue import OF_TENANTS, column, partitions, tables, tenant_tables
+from tests.database.intruder import attempt
 from tests.database.strangers import Two, fingerprint
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
-    from hub.settings import Settings
+
+REFUSED: Final = "InsufficientPrivilegeError"
 
 
-@pytest.fixture(scope="module")
-async def api(settings: Settings) -> AsyncIterator[Connection]:
-    async with writer(settings, "hub_api") as connection:
-        yield connection
+async def may(admin: Connection, table: str, privilege: str) -> bool:
+    found = await admin.fetchval("SELECT has_table_privilege('hub_api', $1, $2)", f"app.{table}", privilege)
+    return bool(found)
 
 
-async def in_our_scope(api: Connection, two: Two, statement: str, *values: object) -> str:
-    """The command's tag, or the name of its error."""
-    transaction = api.transaction()
-    await transaction.start()
-    try:
-        await api.execute(f"SET LOCAL app.current_tenant_id = '{two.ours.tenant_id}'")
-        return await api.execute(statement, *values)
-    except asyncpg.PostgresError as error:
-        return type(error).__name__
-    finally:
-        await transaction.rollback()
+async def in_our_scope(intruder: Connection, two: Two, statement: str, *values: object) -> str:
+    return (await attempt(intruder, two, statement, list(values))).short
 
 
-ONLY_READ: Final = {"tenants", "tenant_heads", "events"}
+def insert_into(table: str) -> str:
+    return f"INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, $1::text::jsonb)"
 
 
-async def test_plain_statements_on_every_table(api: Connection, admin: Connection, two: Two) -> None:
-    before, theirs, ours = await fingerprint(admin, two), two.theirs.tenant_id, two.ours.tenant_id
+async def test_no_table_goes_untried(admin: Connection, two: Two) -> None:
+    owners = await tenant_tables(admin)
+    assert two.owners == {name: owners[name] for name in set(owners) - set(await partitions(admin))}
+
+
+async def test_reading_finds_ours_alone(intruder: Connection, admin: Connection, two: Two) -> None:
+    theirs, ours = two.theirs.tenant_id, two.ours.tenant_id
     for table, owner in two.owners.items():
-        assert (
-            await in_our_scope(api, two, f"SELECT FROM app.{table} WHERE {owner} = $1", theirs) == "SELECT 0"
-        )
-        seen = await in_our_scope(api, two, f"SELECT FROM app.{table}")
+        asked = f"SELECT FROM app.{table} WHERE {owner} = $1"
+        assert await in_our_scope(intruder, two, asked, theirs) == "SELECT 0"
         rows = await admin.fetchval(f"SELECT count(*) FROM app.{table} WHERE {owner} = $1", ours)
+        seen = await in_our_scope(intruder, two, f"SELECT FROM app.{table}")
         assert seen == f"SELECT {rows}", f"all that is seen of {table} is ours"
-        refused = "InsufficientPrivilegeError"
-        change = await in_our_scope(
-            api, two, f"UPDATE app.{table} SET created_at = now() WHERE {owner} = $1", theirs
-        )
-        assert change == (refused if table in ONLY_READ else "UPDATE 0")
+        # a lock would make them wait
+        locked = await in_our_scope(intruder, two, f"{asked} FOR UPDATE", theirs)
+        assert locked == ("SELECT 0" if await may(admin, table, "UPDATE") else REFUSED)
+
+
+async def test_writing_reaches_ours_alone(intruder: Connection, admin: Connection, two: Two) -> None:
+    theirs, ours = two.theirs.tenant_id, two.ours.tenant_id
+    for table, owner in two.owners.items():
+        writes = await may(admin, table, "UPDATE")
+        change = f"UPDATE app.{table} SET {owner} = {owner} WHERE {owner} = $1"
+        assert await in_our_scope(intruder, two, change, theirs) == ("UPDATE 0" if writes else REFUSED), table
         # their row, as if it were made by us
         text = await admin.fetchval(
             f"SELECT to_jsonb(t)::text FROM app.{table} AS t WHERE {owner} = $1 LIMIT 1", theirs
         )
-        insert = (
-            f"INSERT INTO app.{table} SELECT * FROM jsonb_populate_record(NULL::app.{table}, $1::text::jsonb)"
-        )
-        assert await in_our_scope(api, two, insert, text) == refused, table
-        if rows:
+        assert await in_our_scope(intruder, two, insert_into(f"app.{table}"), text) == REFUSED, table
+        if await admin.fetchval(f"SELECT EXISTS (SELECT FROM app.{table} WHERE {owner} = $1)", ours):
             # a row of ours, given to them
-            give = await in_our_scope(api, two, f"UPDATE app.{table} SET {owner} = $1", theirs)
-            assert give in (refused, "IntegrityConstraintViolationError"), table
-        assert await in_our_scope(api, two, f"DELETE FROM app.{table}") == refused
-        assert await in_our_scope(api, two, f"TRUNCATE app.{table}") == refused
+            give = await in_our_scope(intruder, two, f"UPDATE app.{table} SET {owner} = $1", theirs)
+            assert give in (REFUSED, "IntegrityConstraintViolationError"), table
+        assert await in_our_scope(intruder, two, f"DELETE FROM app.{table}") == REFUSED, table
+        assert await in_our_scope(intruder, two, f"TRUNCATE app.{table} CASCADE") == REFUSED, table
+
+
+async def test_what_belongs_to_no_hotel_is_not_reached_at_all(
+    intruder: Connection, admin: Connection, two: Two
+) -> None:
+    others = {*await tables(admin), *await partitions(admin)} - two.owners.keys() - {"schema_migrations"}
+    assert len(others) >= 9
+    for table in others:
+        for statement in (
+            f"SELECT FROM app.{table}",
+            f"UPDATE app.{table} SET created_at = now()",
+            f"INSERT INTO app.{table} DEFAULT VALUES",
+            f"DELETE FROM app.{table}",
+            f"TRUNCATE app.{table}",
+        ):
+            if table in ("relay_bell", "log_origin") and "created_at" in statement:
+                continue
+            assert await in_our_scope(intruder, two, statement) == REFUSED, statement
+
+
+async def test_copy(intruder: Connection, admin: Connection, two: Two) -> None:
+    """COPY is a way of its own past the statements above."""
+    before = await fingerprint(admin, two)
+    every = {*await tables(admin), *await partitions(admin)}
+    for table in sorted(every - {"schema_migrations"}):
+        transaction = intruder.transaction()
+        await transaction.start()
+        await intruder.execute(
+            f"SET LOCAL ROLE hub_api; SET LOCAL app.current_tenant_id = '{two.ours.tenant_id}'"
+        )
+        out = BytesIO()
+        try:
+            async with intruder.transaction():
+                await intruder.copy_from_table(table, schema_name="app", output=out, format="text")
+        except asyncpg.InsufficientPrivilegeError:
+            assert table not in two.owners
+        assert (table in two.owners) or not out.getvalue()
+        text = out.getvalue().decode()
+        assert str(two.theirs.tenant_id) not in text, table
+        if table != OF_TENANTS:
+            assert [line for line in text.splitlines() if str(two.ours.tenant_id) not in line] == []
+        with pytest.raises((asyncpg.FeatureNotSupportedError, asyncpg.InsufficientPrivilegeError)):
+            await intruder.copy_to_table(table, schema_name="app", source=BytesIO(b""), format="text")
+        await transaction.rollback()
     assert await fingerprint(admin, two) == before
 
 
-async def test_a_reference_never_leads_to_them(api: Connection, admin: Connection, two: Two) -> None:
+async def test_views(intruder: Connection, admin: Connection, two: Two) -> None:
+    views = await column(
+        admin,
+        "SELECT relname FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('v', 'm')",
+    )
+    assert len(views) >= 3
+    for view in views:
+        theirs = f"SELECT count(*) FROM app.{view} WHERE tenant_id = $1"
+        assert await admin.fetchval(theirs, two.theirs.tenant_id) > 0, (
+            f"the other hotel has nothing in {view}"
+        )
+        assert "count=0" in (await attempt(intruder, two, theirs, [two.theirs.tenant_id])).rows
+        seen = await attempt(intruder, two, f"SELECT DISTINCT tenant_id FROM app.{view}", [])
+        assert str(two.ours.tenant_id) in seen.rows
+        assert seen.status == "SELECT 1", f"all that is seen of {view} is ours"
+
+
+async def test_there_is_no_sequence(admin: Connection) -> None:
+    """A shared counter would tell hotels how busy the others are."""
+    assert await column(admin, "SELECT relname FROM pg_class WHERE relkind = 'S'") == []
+
+
+async def test_a_reference_never_leads_to_them(intruder: Connection, admin: Connection, two: Two) -> None:
     """Every foreign key of two columns, from a row of ours to a row of theirs."""
     keys = await admin.fetch(
         "SELECT conrelid::regclass::text AS source, confrelid::regclass::text AS target, attname AS name"
         " FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[2]"
         " WHERE contype = 'f' AND connamespace = 'app'::regnamespace AND cardinality(conkey) = 2"
     )
-    assert len(keys) >= 5
+    assert len(keys) >= 8
     for source, target, name in keys:
         stranger = await admin.fetchval(
             f"SELECT id FROM {target} WHERE tenant_id = $1 LIMIT 1", two.theirs.tenant_id
         )
+        # what else must be unique with us is free
+        changes = {
+            "tenant_id": two.ours.tenant_id,
+            name: stranger,
+            "order_number": 9999,
+            "room_number": "9999",
+        }
         row = await admin.fetchval(
             f"SELECT (to_jsonb(t) || $2::text::jsonb)::text FROM {source} AS t WHERE tenant_id = $1 LIMIT 1",
             two.theirs.tenant_id,
-            msgspec.json.encode(
-                {"tenant_id": two.ours.tenant_id, name: stranger, "order_number": 9999}
-            ).decode(),
+            msgspec.json.encode(changes).decode(),
         )
-        insert = f"INSERT INTO {source} SELECT * FROM jsonb_populate_record(NULL::{source}, $1::text::jsonb)"
-        for text in (
-            row,
-            str(two.to_nobody(row)).replace(str(two.to_nobody(two.ours.tenant_id)), str(two.ours.tenant_id)),
-        ):
-            assert await in_our_scope(api, two, insert, text) == "ForeignKeyViolationError", (source, name)
+        for text in (row, two.to_nobody(row)):
+            tried = await in_our_scope(intruder, two, insert_into(source), text)
+            assert tried == "ForeignKeyViolationError", (source, name)
 
 
-async def test_a_search_for_what_is_unique_elsewhere_tells_nothing(api: Connection, two: Two) -> None:
+async def test_a_search_for_what_is_unique_elsewhere_tells_nothing(intruder: Connection, two: Two) -> None:
     """An e-mail address, a room, an order number that they have is free for us."""
     insert = (
         "INSERT INTO app.staff (tenant_id, email_index, email_encrypted, password_hash, name, role)"
         " VALUES ($1, sha256('a'), 'v1:', 'x', 'Aiko', 'kitchen')"
     )
-    assert await in_our_scope(api, two, insert, two.ours.tenant_id) == "INSERT 0 1"
+    assert await in_our_scope(intruder, two, insert, two.ours.tenant_id) == "INSERT 0 1"
+
+
+HOLES: Final = {
+    "ALTER POLICY tenant ON app.stays USING (true)": test_reading_finds_ours_alone,
+    "ALTER TABLE app.files DISABLE ROW LEVEL SECURITY": test_writing_reaches_ours_alone,
+    "GRANT SELECT ON app.audit_logs_default TO hub_api": test_what_belongs_to_no_hotel_is_not_reached_at_all,
+    "ALTER TABLE app.data_keys DISABLE ROW LEVEL SECURITY": test_copy,
+    "ALTER VIEW app.order_documents RESET (security_invoker)": test_views,
+}
+
+
+@pytest.mark.parametrize("hole", HOLES)
+async def test_a_hole_would_be_seen(intruder: Connection, two: Two, hole: str) -> None:
+    transaction = intruder.transaction()
+    await transaction.start()
+    try:
+        await intruder.execute(hole)
+        with pytest.raises(AssertionError):
+            await HOLES[hole](intruder, intruder, two)
+    finally:
+        await transaction.rollback()
