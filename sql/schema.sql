@@ -1377,13 +1377,16 @@ CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.files FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- Refuses what goes over the plan: HUB03, with limit, allowed and used in DETAIL as JSON. One writer of a hotel at a
--- time counts, or two at once would both find the last place free.
+-- time counts, and sees what the one before has committed, or two at once would both find the last place free.
 CREATE FUNCTION app.check_limit() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     allowed bigint;
     used bigint;
 BEGIN
+    IF current_setting('transaction_isolation') = 'repeatable read' THEN
+        RAISE EXCEPTION 'what a plan allows cannot be counted in REPEATABLE READ' USING ERRCODE = 'feature_not_supported';
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(format('hub limit %s %s', TG_ARGV[0], NEW.tenant_id), 0));
     CASE TG_ARGV[0]
         WHEN 'rooms' THEN
