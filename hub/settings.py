@@ -13,6 +13,7 @@ import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -98,6 +99,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         tuple[MasterKey, ...],
         Meta(description="kid:base64secret, comma between keys, no kid twice, secrets of exactly 32 bytes"),
     ] = ()
+    # How often each process looks for new keys; one that is made is used only some looks later. The same for
+    # all processes and for `hub keys`.
+    keys_seconds: Seconds = 5.0
     # Life of a device token: a stolen one is good for so long; each device asks for a new one as often.
     token_seconds: Annotated[int, Meta(ge=60, le=86_400, description="seconds, 60 to 86400")] = 900
 
@@ -304,11 +308,13 @@ def _sound(name: str, value: Any) -> bool:
     """Whether a value of the right type also makes sense."""
     if name in _KEYS:
         return len({key.kid for key in value}) == len(value)
-    if name == "HUB_TRUSTED_PROXIES":
-        try:
+    try:
+        if name == "HUB_TRUSTED_PROXIES":
             return all(ipaddress.ip_network(item) for item in value)
-        except ValueError:
-            return False
+        if name == "HUB_SMTP_URL":
+            return bool(urlsplit(value).port != 0)
+    except ValueError:
+        return False
     return True
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import socket
@@ -206,6 +207,28 @@ async def test_a_server_that_stalls_or_is_away_does_not_hold_the_letter_for_ever
         await server.wait_closed()
         with pytest.raises(Unavailable, match="cannot be used"):
             await mailer.send(LETTER)
+
+
+async def test_a_server_that_is_slow_at_every_step_is_given_up_in_all() -> None:
+    left = asyncio.Event()
+
+    async def think_long(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await asyncio.sleep(0.15)
+                writer.write(b"220 mail.example\r\n")
+                if not await reader.readline():
+                    break
+        writer.close()
+        left.set()
+
+    async with await asyncio.start_server(think_long, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        # Each answer comes in time, all of them together do not.
+        mailer = SmtpMailer(f"smtp://127.0.0.1:{port}", "hub@hotel.example", seconds=0.25)
+        with pytest.raises(Unavailable, match=": TimeoutError"):
+            await mailer.send(LETTER)
+        await asyncio.wait_for(left.wait(), 5)
 
 
 async def test_no_header_can_be_forged() -> None:

@@ -87,6 +87,9 @@ def test_migrating_needs_no_token_keys() -> None:
         ("HUB_SMTP_URL", "smtp://user@mail.example", "smtps://"),
         ("HUB_SMTP_URL", "smtp://user:p@ss@mail.example", "smtps://"),
         ("HUB_SMTP_URL", "smtp://mail.example:587/path", "smtps://"),
+        ("HUB_SMTP_URL", "smtp://mail.example:65536", "smtps://"),
+        ("HUB_SMTP_URL", "smtp://mail.example:0", "smtps://"),
+        ("HUB_SMTP_URL", "smtp://[:::]", "smtps://"),
         ("HUB_MAIL_FROM", "the hub", "e-mail address"),
     ],
 )
