@@ -122,7 +122,7 @@ async def make_hotel(admin: Connection, *, rooms: int = 2, prices_include_tax: b
 
 
 async def make_staff(admin: Connection, hotel: Hotel, role: StaffRole) -> Principal:
-    """A new member of staff who has signed in; a super-admin is one of the platform. The password is nobody's."""
+    """A new member of staff who has signed in; a super-admin is one of the platform."""
     tenant_id = PLATFORM if role == "super_admin" else hotel.tenant_id
     mark = uuid4()
     # A hotel of the tests has as many people as they need.
