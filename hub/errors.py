@@ -8,7 +8,8 @@
     ├── TooLarge                  413 too_large
     │   └── HeadersTooLong        431 headers_too_long
     ├── Unauthorized              401 unauthorized
-    │   └── TokenExpired          401 token_expired
+    │   ├── TokenExpired          401 token_expired
+    │   └── SecondFactorRequired  401 second_factor_required
     ├── Forbidden                 403 forbidden
     │   └── TenantClosed          403 tenant_closed
     ├── NotFound                  404 not_found
@@ -140,6 +141,13 @@ class TokenExpired(Unauthorized):
 
     code = "token_expired"
     title = "Token expired"
+
+
+class SecondFactorRequired(Unauthorized):
+    """The password is right: sign in again with the code of the second factor as well."""
+
+    code = "second_factor_required"
+    title = "Second factor required"
 
 
 class Forbidden(HubError):

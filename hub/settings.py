@@ -124,6 +124,38 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="an e-mail address"),
     ] = None
 
+    # How staff sign in. `<slug>.<base_domain>` is the address of each hotel that has no domain of its own.
+    # Unset: the page asks for the hotel's short name.
+    base_domain: Annotated[
+        Annotated[str, Meta(pattern=r"\A[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")] | None,
+        Meta(description="a host name in lower case, as in hub.example"),
+    ] = None
+    # After so many wrong passwords in a row an account is locked for a while, right password or not.
+    sign_in_attempts: Annotated[int, Meta(ge=1, le=100, description="attempts, 1 to 100")] = 5
+    # The first lock; each further wrong password doubles it, up to the longest. A longer one hinders a
+    # guesser more, and also whoever is locked out by one.
+    sign_in_lock_seconds: Annotated[float, Meta(gt=0, le=3600, description="seconds, up to 3600")] = 30.0
+    sign_in_lock_longest_seconds: Annotated[
+        float, Meta(gt=0, le=86_400, description="seconds, up to 86400")
+    ] = 3600.0
+    # Cost of a password's hash: one more doubles the time, 12 is a quarter of a second. Who has a hash of
+    # another cost gets one of this with the next sign-in.
+    bcrypt_rounds: Annotated[int, Meta(ge=4, le=16, description="rounds, 4 to 16")] = 12
+    # Processes that hash, beside each process of the hub; together they should leave a core to the kitchen.
+    password_processes: Annotated[int, Meta(ge=1, le=64, description="processes, 1 to 64")] = 1
+    # Sign-ins that wait for one of them; whoever comes then is told to try again: four wait a second.
+    password_waiting: Annotated[int, Meta(ge=0, le=10_000, description="sign-ins, 0 to 10000")] = 32
+    # A sign-in is good for so long, however it is used: a forgotten browser signs itself out.
+    staff_session_days: Annotated[float, Meta(gt=0, le=365, description="days, up to 365")] = 30.0
+    # The same when nobody uses it.
+    staff_idle_days: Annotated[float, Meta(gt=0, le=365, description="days, up to 365")] = 7.0
+    # A refresh token that comes a second time within this gets a fresh one too: its answer was lost, or two
+    # tabs asked at once. Later it ends the session: one of the two who have it has stolen it.
+    refresh_grace_seconds: Annotated[float, Meta(ge=0, le=60, description="seconds, 0 to 60")] = 10.0
+    # Life of the link of a forgotten password, and of an invitation or the proof of a new address.
+    reset_minutes: Annotated[float, Meta(gt=0, le=1440, description="minutes, up to 1440")] = 60.0
+    invitation_days: Annotated[float, Meta(gt=0, le=90, description="days, up to 90")] = 7.0
+
     # Events older than this are pruned; a screen that was away for longer gets a snapshot.
     events_days: Annotated[float, Meta(gt=0, le=3650, description="days, up to 3650")] = 7.0
     # Answers of operations are kept so long: a client that repeats one later makes a second change.

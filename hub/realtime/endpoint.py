@@ -228,8 +228,9 @@ class Endpoint:
             session.close(CloseCode.BAD_TOKEN)
             return False
         old = session.principal
-        if (fresh.tenant_id, fresh.id, fresh.kind) != (old.tenant_id, old.id, old.kind):
-            session.close(CloseCode.BAD_TOKEN, "the token belongs to another device")
+        same = (fresh.tenant_id, fresh.id, fresh.kind, fresh.session_id)
+        if same != (old.tenant_id, old.id, old.kind, old.session_id):
+            session.close(CloseCode.BAD_TOKEN, "the token belongs to another device or sign-in")
             return False
         if self._doors.topics(fresh) != session.topics:
             # it may see something else now: that is another session

@@ -21,7 +21,8 @@ class Principal(Struct, frozen=True, kw_only=True):
 
     `id` is the device, or the member of staff. Staff have a `role`, permissions given besides it
     (`extra`), the session that they signed in to, and the `access_version` at which role and permissions
-    were read.
+    were read. `limited` staff still have to set up their second factor: until then they may do nothing but
+    that, whatever their role.
     """
 
     tenant_id: UUID
@@ -35,6 +36,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     extra: frozenset[str] = frozenset()
     session_id: UUID | None = None
     access_version: int = 0
+    limited: bool = False
 
     @property
     def called(self) -> str:
@@ -42,11 +44,19 @@ class Principal(Struct, frozen=True, kw_only=True):
         return self.role or self.kind
 
     def may(self, permission: Permission) -> bool:
-        return permission in permissions_of(self.kind, self.role, self.extra)
+        return permission in self.permissions
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """All that it may do."""
+        has = permissions_of(self.kind, self.role, self.extra)
+        return has & {Permission.SELF} if self.limited else has
 
     def need(self, permission: Permission) -> None:
         """Raises Forbidden without the permission."""
         if not self.may(permission):
+            if self.limited:
+                raise Forbidden("Set up your second factor first.", permission=permission)
             raise Forbidden(f"A {self.called.replace('_', ' ')} may not do this.", permission=permission)
 
     def actor(self, request_id: UUID | None = None) -> Actor:

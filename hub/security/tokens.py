@@ -4,7 +4,7 @@ cookie.
 The algorithm belongs to the key that `kid` names and never comes from the token, so neither `none` nor
 another algorithm gets past. Claims: iss, sub (device or member of staff), tid (tenant), kind, iat, exp; of
 a device room, stay, stations; of staff role, extra (permissions besides the role), sid (session), av
-(access version).
+(access version), lim (limited to setting up the second factor).
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class _Claims(Struct, frozen=True, omit_defaults=True):
     extra: tuple[str, ...] = ()
     sid: UUID | None = None
     av: int = 0
+    lim: bool = False
 
 
 class Tokens:
@@ -84,6 +85,7 @@ class Tokens:
             extra=tuple(sorted(principal.extra)),
             sid=principal.session_id,
             av=principal.access_version,
+            lim=principal.limited,
         )
         key = self._signing
         token = self._jws.encode(
@@ -128,5 +130,6 @@ class Tokens:
             extra=frozenset(claims.extra),
             session_id=claims.sid,
             access_version=claims.av,
+            limited=claims.lim,
             expires_at=float(claims.exp),
         )

@@ -29,7 +29,7 @@ _STANDARD: Final = frozenset(
 )
 _TELLING: Final = re.compile(r"password|secret|token|credential|authorization|cookie|(?:^|_)(?:code|key)s?$")
 _TOKEN: Final = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
-_CREDENTIAL: Final = re.compile(r"\b[0-9a-f]{32}\.[0-9a-f]{32}\.[\w-]+")
+_CREDENTIAL: Final = re.compile(r"\b[0-9a-f]{32}\.(?:[0-9a-f]{32}\.[\w-]+|[\w-]{20,})")
 _URL_PASSWORD: Final = re.compile(r"(://[^\s:/@]*):[^\s/@]+@")
 # PostgreSQL repeats the whole row when a constraint refuses it: a guest's own words among the rest.
 _DETAIL: Final = re.compile(r"(?m)^(DETAIL: +).*$")

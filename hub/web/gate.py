@@ -80,12 +80,16 @@ class Gate:
         """
         if request.method in ("GET", "HEAD"):
             return
+        self.check_origin(request)
+        if not compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_token(token).encode()):
+            raise Forbidden(f"The header {CSRF_HEADER} is missing or old.", field=CSRF_HEADER)
+
+    def check_origin(self, request: Request) -> None:
+        """Raises Forbidden when a browser says that the page of another origin sends this."""
         origin = request.headers.get("origin")
         own = f"{request.url.scheme}://{request.headers.get('host', '')}"
         if origin is not None and origin not in (own, *self._origins):
             raise Forbidden("This request comes from another page.", field="Origin")
-        if not compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_token(token).encode()):
-            raise Forbidden(f"The header {CSRF_HEADER} is missing or old.", field=CSRF_HEADER)
 
     async def body(self, request: Request) -> bytes:
         """The JSON text of the body. Raises UnsupportedMediaType, or TooLarge before it holds more."""
