@@ -37,7 +37,7 @@ from hub.realtime.states import States
 from hub.security.limits import Limiter, Rule
 from hub.security.tokens import Tokens
 from hub.services import COMMANDS, SOCKET, Pools, build, http_routes, topics_of
-from hub.settings import Settings, TokenKey
+from hub.settings import MasterKey, Settings, TokenKey
 from hub.web import asyncapi, openapi
 from hub.web.site import site
 
@@ -269,7 +269,7 @@ def asyncapi_document() -> str:
 async def _describe() -> dict[str, Any]:
     # The routes describe themselves; nothing behind them is called.
     pool = unconnected()
-    settings = Settings(database_url="postgresql://")
+    settings = Settings(database_url="postgresql://", master_keys=(MasterKey("none", bytes(32)),))
     tokens = Tokens((TokenKey("none", "HS256", bytes(32)),), 60)
     services = build(settings, Pools(pool, pool, pool), tokens, Limiter(settings), clock=utc_now)
     return openapi.document(http_routes(services, health.Health(())))

@@ -21,6 +21,8 @@ from hub.orders import routes as order_routes
 from hub.realtime.protocol import SUBPROTOCOL, ClientFrame, CloseCode, Command, Done, Failed, HubFrame
 from hub.security.limits import Limiter
 from hub.security.permissions import Permission
+from hub.security.sealing import MasterKeys
+from hub.security.vault import Vault
 from hub.web import asyncapi
 from hub.web.gate import Gate
 
@@ -58,6 +60,7 @@ class Services(Struct, frozen=True):
     gate: Gate
     limiter: Limiter
     tokens: Tokens
+    vault: Vault
     database: Database
     operations: Operations
     devices: Devices
@@ -72,6 +75,7 @@ def build(
         gate=Gate(tokens, settings.body_bytes, limiter=limiter, origins=frozenset(settings.allowed_origins)),
         limiter=limiter,
         tokens=tokens,
+        vault=Vault(MasterKeys(settings.master_keys), fresh_seconds=settings.keys_seconds),
         database=database,
         operations=Operations(database, COMMANDS),
         devices=Devices(pools.auth, database, tokens),

@@ -20,7 +20,7 @@ import uvloop
 from hub.db.database import Database
 from hub.db.migrate import migrate
 from hub.db.pool import Role, create_pool
-from hub.settings import TO_MIGRATE, Settings, TokenKey, load
+from hub.settings import TO_MIGRATE, MasterKey, Settings, TokenKey, load
 from tests.factories import Hotel, make_hotel
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 collect_ignore = [] if find_spec("playwright") else ["browser"]
 TEMPLATE = "hub_template"
 TOKEN_KEY = TokenKey(kid="test", algorithm="HS256", secret=b"a secret of the tests, 32 bytes or more")
+MASTER_KEY = MasterKey(kid="test", secret=b"the master key of all the tests!")
 
 
 def pytest_asyncio_loop_factories(
@@ -54,7 +55,13 @@ def settings_for(servers: Servers, name: str, **changes: object) -> Settings:
     environ = {"HUB_DATABASE_URL": servers.database_url(name)}
     settings = load(environ, TO_MIGRATE)
     return msgspec.structs.replace(
-        settings, redis_url=servers.redis_url, namespace=name, token_keys=(TOKEN_KEY,), port=0, **changes
+        settings,
+        redis_url=servers.redis_url,
+        namespace=name,
+        token_keys=(TOKEN_KEY,),
+        master_keys=(MASTER_KEY,),
+        port=0,
+        **changes,
     )
 
 

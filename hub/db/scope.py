@@ -64,14 +64,15 @@ class Actor(Struct, frozen=True):
 
 class Scope:
     """Runs named queries in one transaction of one tenant. `now` is the hub's clock at its begin, `op_id` the
-    operation that it carries out, if one does."""
+    operation that it carries out, if one does. `writes` says whether it may change anything."""
 
-    __slots__ = ("_connection", "now", "op_id", "tenant_id")
+    __slots__ = ("_connection", "now", "op_id", "tenant_id", "writes")
 
-    def __init__(self, connection: Pooled, tenant_id: UUID, now: datetime) -> None:
+    def __init__(self, connection: Pooled, tenant_id: UUID, now: datetime, *, writes: bool) -> None:
         self._connection = connection
         self.tenant_id = tenant_id
         self.now = now
+        self.writes = writes
         self.op_id: UUID | None = None
 
     async def fetch(self, query: Query, *args: object) -> list[asyncpg.Record]:
@@ -146,7 +147,7 @@ async def tenant_scope(
     async with pool.acquire() as connection:
         try:
             await connection.execute(begin)
-            yield Scope(connection, tenant_id, clock())
+            yield Scope(connection, tenant_id, clock(), writes=not read_only)
         except Exception as error:
             # A refused command is no fault of the program; left open, asyncpg would log an error for each.
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
