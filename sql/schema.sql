@@ -35,7 +35,7 @@ BEGIN
     RETURN value::uuid;
 END
 $$;
-GRANT EXECUTE ON FUNCTION app.tenant_id() TO hub_api, hub_admin;
+GRANT EXECUTE ON FUNCTION app.tenant_id() TO hub_api, hub_admin, hub_log;
 
 -- Moments as every document shows them: RFC 3339, UTC, milliseconds, whatever the session's time zone is.
 CREATE FUNCTION app.iso(moment timestamptz) RETURNS text
@@ -120,6 +120,8 @@ CREATE TABLE app.tenants (
 );
 SELECT app.protect_tenant_table('app.tenants', 'id');
 GRANT SELECT ON app.tenants TO hub_api, hub_log;
+-- what a manager may set; the rest is the contract's
+GRANT UPDATE (totp_roles, locale, settings) ON app.tenants TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.tenants TO hub_admin;
 CREATE POLICY log ON app.tenants FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.tenants FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
@@ -165,6 +167,17 @@ FROM app.tenants AS tenant;
 GRANT SELECT ON app.hotel_documents TO hub_api, hub_admin, hub_log;
 
 -- == People ==========================================================================================================
+
+-- Whether a hotel may be served: its status, and the dates of its contract by its own calendar.
+CREATE FUNCTION app.tenant_state(status text, contract_start date, contract_end date, time_zone text) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE
+    WHEN status <> 'active' THEN status
+    WHEN contract_start > (now() AT TIME ZONE time_zone)::date THEN 'not_started'
+    WHEN contract_end < (now() AT TIME ZONE time_zone)::date THEN 'expired'
+    ELSE 'active'
+END;
+GRANT EXECUTE ON FUNCTION app.tenant_state(text, date, date, text) TO hub_api, hub_admin, hub_log;
 
 -- E-mail addresses are stored encrypted; a blind index (a keyed hash) makes them unique and findable in a tenant.
 CREATE TABLE app.staff (
@@ -233,10 +246,14 @@ CREATE TABLE app.stays (
     CONSTRAINT stays_times_in_order CHECK (ended_at >= started_at)
 );
 CREATE INDEX stays_guest_phone ON app.stays (tenant_id, guest_phone_index) WHERE guest_phone_index IS NOT NULL;
+CREATE INDEX stays_guest_data ON app.stays (tenant_id, ended_at)
+    WHERE guest_name_encrypted IS NOT NULL OR guest_phone_encrypted IS NOT NULL;
 CREATE UNIQUE INDEX stays_one_open_per_room ON app.stays (tenant_id, room_number) WHERE ended_at IS NULL;
 SELECT app.protect_tenant_table('app.stays');
 GRANT SELECT, INSERT, UPDATE ON app.stays TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.stays TO hub_admin;
+GRANT SELECT, UPDATE (guest_name_encrypted, guest_phone_encrypted, guest_phone_index) ON app.stays TO hub_log;
+CREATE POLICY log ON app.stays TO hub_log USING (true) WITH CHECK (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.stays FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.stays FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
@@ -328,6 +345,8 @@ CREATE INDEX pairing_codes_unused ON app.pairing_codes (code_hash) WHERE used_at
 SELECT app.protect_tenant_table('app.pairing_codes');
 GRANT SELECT, INSERT, UPDATE ON app.pairing_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.pairing_codes TO hub_admin;
+GRANT SELECT, DELETE ON app.pairing_codes TO hub_log;
+CREATE POLICY log ON app.pairing_codes TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.pairing_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.pairing_codes FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
@@ -922,7 +941,7 @@ CREATE CONSTRAINT TRIGGER log AFTER UPDATE ON app.tenants
 -- moves to another room, whose tablet then asks for it; a device's ends when the device is no longer what its
 -- token says: another state, place or credential (but not when the next credential takes its place, which is how
 -- credentials are rotated), and when a guest moves in, because its token does not name the stay yet; a hotel's ends
--- when the hotel is suspended or has ended.
+-- when the hotel is suspended, has ended, or its contract does not run.
 CREATE FUNCTION app.end_topic(tenant uuid, about uuid, topic text, reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -969,16 +988,23 @@ END
 $$;
 CREATE CONSTRAINT TRIGGER log_start AFTER INSERT ON app.stays
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.ended_at IS NULL) EXECUTE FUNCTION app.log_stay_start();
+CREATE CONSTRAINT TRIGGER log_move AFTER UPDATE ON app.stays
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.ended_at IS NULL AND NEW.room_number <> OLD.room_number)
+    EXECUTE FUNCTION app.log_stay_start();
 CREATE FUNCTION app.log_tenant_end() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM app.end_topic(NEW.id, NEW.id, 'tenant', NEW.status);
+    PERFORM app.end_topic(
+        NEW.id, NEW.id, 'tenant', app.tenant_state(NEW.status, NEW.contract_start, NEW.contract_end, NEW.time_zone)
+    );
     RETURN NULL;
 END
 $$;
 CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.tenants
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (OLD.status = 'active' AND NEW.status <> 'active') EXECUTE FUNCTION app.log_tenant_end();
+    WHEN (app.tenant_state(OLD.status, OLD.contract_start, OLD.contract_end, OLD.time_zone) = 'active'
+          AND app.tenant_state(NEW.status, NEW.contract_start, NEW.contract_end, NEW.time_zone) <> 'active')
+    EXECUTE FUNCTION app.log_tenant_end();
 
 -- Compares the server with the one the log was written under; on a difference every tenant gets a new epoch.
 -- Returns true when epochs were renewed.
@@ -1086,9 +1112,12 @@ CREATE TABLE app.staff_sessions (
     CONSTRAINT staff_sessions_end_has_reason CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 );
 CREATE INDEX staff_sessions_open ON app.staff_sessions (tenant_id, staff_id) WHERE ended_at IS NULL;
+CREATE INDEX staff_sessions_over ON app.staff_sessions (tenant_id, least(ended_at, expires_at));
 SELECT app.protect_tenant_table('app.staff_sessions');
 GRANT SELECT, INSERT, UPDATE ON app.staff_sessions TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_sessions TO hub_admin;
+GRANT SELECT, DELETE ON app.staff_sessions TO hub_log;
+CREATE POLICY log ON app.staff_sessions TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff_sessions FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.staff_sessions FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
@@ -1109,9 +1138,12 @@ CREATE TABLE app.refresh_tokens (
         REFERENCES app.staff_sessions (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX refresh_tokens_session ON app.refresh_tokens (tenant_id, session_id, created_at);
+CREATE INDEX refresh_tokens_used ON app.refresh_tokens (tenant_id, used_at) WHERE used_at IS NOT NULL;
 SELECT app.protect_tenant_table('app.refresh_tokens');
 GRANT SELECT, INSERT, UPDATE ON app.refresh_tokens TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.refresh_tokens TO hub_admin;
+GRANT SELECT, DELETE ON app.refresh_tokens TO hub_log;
+CREATE POLICY log ON app.refresh_tokens TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.refresh_tokens FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- Single-use codes that go out by mail. Only the hash is stored.
@@ -1128,10 +1160,13 @@ CREATE TABLE app.staff_codes (
     CONSTRAINT staff_codes_pkey PRIMARY KEY (tenant_id, code_hash),
     CONSTRAINT staff_codes_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES app.staff (tenant_id, id)
 );
+CREATE INDEX staff_codes_over ON app.staff_codes (tenant_id, expires_at);
 CREATE INDEX staff_codes_unused ON app.staff_codes (tenant_id, staff_id, purpose) WHERE used_at IS NULL;
 SELECT app.protect_tenant_table('app.staff_codes');
 GRANT SELECT, INSERT, UPDATE ON app.staff_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_codes TO hub_admin;
+GRANT SELECT, DELETE ON app.staff_codes TO hub_log;
+CREATE POLICY log ON app.staff_codes TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, code_hash ON app.staff_codes FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.code_hash) IS DISTINCT FROM (NEW.tenant_id, NEW.code_hash)) EXECUTE FUNCTION app.refuse_new_key();
@@ -1231,17 +1266,6 @@ $$;
 GRANT EXECUTE ON FUNCTION app.start_pairing(bytea, bytea, text, text, interval), app.poll_pairing(bytea) TO hub_auth;
 GRANT EXECUTE ON FUNCTION app.find_pairing(bytea), app.approve_pairing(bytea, uuid) TO hub_api;
 
--- Whether a hotel may be served: its status, and the dates of its contract by its own calendar.
-CREATE FUNCTION app.tenant_state(status text, contract_start date, contract_end date, time_zone text) RETURNS text
-LANGUAGE sql STABLE
-RETURN CASE
-    WHEN status <> 'active' THEN status
-    WHEN contract_start > (now() AT TIME ZONE time_zone)::date THEN 'not_started'
-    WHEN contract_end < (now() AT TIME ZONE time_zone)::date THEN 'expired'
-    ELSE 'active'
-END;
-GRANT EXECUTE ON FUNCTION app.tenant_state(text, date, date, text) TO hub_api, hub_admin;
-
 -- A hotel by the name in an address, before any tenant is known: by its own domain, or by its slug.
 CREATE FUNCTION app.find_tenant(host text, short_name text)
 RETURNS TABLE (tenant_id uuid, name text, slug text, locale text, state text)
@@ -1256,7 +1280,7 @@ GRANT EXECUTE ON FUNCTION app.find_tenant(text, text) TO hub_auth;
 
 -- Every transaction of a device or of a member of staff begins with one of these two, in the message that begins it:
 -- whoever was revoked meanwhile gets nowhere, whatever the token says and however long it is good.
---   HUB01  the session has ended      HUB02  the hotel is not served now (the state stands in DETAIL)
+--   HUB01  the session has ended      HUB02  the hotel is not served now (the state stands in DETAIL, why in HINT)
 --   HUB04  role or permissions have changed: a fresh token says so
 CREATE FUNCTION app.admit_device(device uuid, kind text, room text) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -1264,7 +1288,7 @@ DECLARE
     asking record;
 BEGIN
     SELECT d.status, d.device_type, d.room_number, c.id AS cook_id,
-        app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
+        app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state, t.status_reason
     INTO asking
     FROM app.device_rooms AS d
     JOIN app.tenants AS t ON t.id = d.tenant_id
@@ -1275,7 +1299,8 @@ BEGIN
         OR asking.room_number IS DISTINCT FROM room THEN
         RAISE EXCEPTION 'the device is not what its token says' USING ERRCODE = 'HUB01';
     ELSIF asking.tenant_state <> 'active' THEN
-        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state;
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state,
+            HINT = coalesce(asking.status_reason, '');
     END IF;
     IF asking.cook_id IS NOT NULL THEN
         PERFORM set_config('app.cook_id', asking.cook_id::text, true);
@@ -1288,7 +1313,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     asking record;
 BEGIN
-    SELECT p.access_version, app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
+    SELECT p.access_version, app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state, t.status_reason
     INTO asking
     FROM app.staff_sessions AS s
     JOIN app.staff AS p ON p.tenant_id = s.tenant_id AND p.id = s.staff_id
@@ -1298,7 +1323,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the session has ended' USING ERRCODE = 'HUB01';
     ELSIF asking.tenant_state <> 'active' THEN
-        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state;
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state,
+            HINT = coalesce(asking.status_reason, '');
     ELSIF asking.access_version IS DISTINCT FROM access THEN
         RAISE EXCEPTION 'the permissions have changed' USING ERRCODE = 'HUB04';
     END IF;
@@ -1306,6 +1332,71 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text) TO hub_api;
 GRANT EXECUTE ON FUNCTION app.admit_staff(uuid, integer) TO hub_api, hub_admin;
+
+-- Deletes at most `batch` of each: a tenant's sign-ins that were over before `before`, refresh tokens that were used and
+-- codes that ran out before then. Returns how many went.
+CREATE FUNCTION app.prune_sign_ins(tenant uuid, before timestamptz, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    part integer;
+    gone integer := 0;
+BEGIN
+    DELETE FROM app.refresh_tokens AS r
+    WHERE r.tenant_id = tenant AND r.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.refresh_tokens AS old
+        WHERE old.tenant_id = tenant AND old.used_at < before ORDER BY old.used_at LIMIT batch
+    ));
+    GET DIAGNOSTICS part = ROW_COUNT;
+    gone := gone + part;
+    DELETE FROM app.staff_sessions AS s
+    WHERE s.tenant_id = tenant AND s.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.staff_sessions AS old
+        WHERE old.tenant_id = tenant AND least(old.ended_at, old.expires_at) < before
+        ORDER BY least(old.ended_at, old.expires_at) LIMIT batch
+    ));
+    GET DIAGNOSTICS part = ROW_COUNT;
+    gone := gone + part;
+    DELETE FROM app.staff_codes AS c
+    WHERE c.tenant_id = tenant AND c.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.staff_codes AS old
+        WHERE old.tenant_id = tenant AND old.expires_at < before ORDER BY old.expires_at LIMIT batch
+    ));
+    GET DIAGNOSTICS part = ROW_COUNT;
+    gone := gone + part;
+    DELETE FROM app.pairing_codes AS c
+    WHERE c.tenant_id = tenant AND c.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.pairing_codes AS old
+        WHERE old.tenant_id = tenant AND old.expires_at < before LIMIT batch
+    ));
+    GET DIAGNOSTICS part = ROW_COUNT;
+    RETURN gone + part;
+END
+$$;
+
+-- Empties what at most `batch` of a tenant's stays that ended before `before` say of their guests; returns how many.
+CREATE FUNCTION app.erase_guests(tenant uuid, before timestamptz, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    emptied integer;
+BEGIN
+    UPDATE app.stays AS s
+    SET guest_name_encrypted = NULL, guest_phone_encrypted = NULL, guest_phone_index = NULL
+    WHERE s.tenant_id = tenant AND s.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.stays AS old
+        WHERE old.tenant_id = tenant AND old.ended_at < before
+            AND (old.guest_name_encrypted IS NOT NULL OR old.guest_phone_encrypted IS NOT NULL)
+        ORDER BY old.ended_at LIMIT batch
+    ));
+    GET DIAGNOSTICS emptied = ROW_COUNT;
+    RETURN emptied;
+END
+$$;
+GRANT CREATE ON SCHEMA app TO hub_log;
+ALTER FUNCTION app.prune_sign_ins(uuid, timestamptz, integer) OWNER TO hub_log;
+ALTER FUNCTION app.erase_guests(uuid, timestamptz, integer) OWNER TO hub_log;
+REVOKE CREATE ON SCHEMA app FROM hub_log;
+GRANT EXECUTE ON FUNCTION app.prune_sign_ins(uuid, timestamptz, integer), app.erase_guests(uuid, timestamptz, integer)
+    TO hub_relay;
 
 -- == Keys ============================================================================================================
 

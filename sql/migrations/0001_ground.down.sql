@@ -5,6 +5,7 @@ DROP TABLE app.device_rooms;
 DROP TABLE app.stays;
 DROP TABLE app.staff;
 DROP TABLE app.tenants;
+DROP FUNCTION app.tenant_state(text, date, date, text);
 DROP FUNCTION app.protect_tenant_table(regclass, text);
 DROP FUNCTION app.refuse_new_key();
 DROP FUNCTION app.touch_updated_at();

@@ -14,7 +14,7 @@ BEGIN
     RETURN value::uuid;
 END
 $$;
-GRANT EXECUTE ON FUNCTION app.tenant_id() TO hub_api, hub_admin;
+GRANT EXECUTE ON FUNCTION app.tenant_id() TO hub_api, hub_admin, hub_log;
 
 -- Moments as every document shows them: RFC 3339, UTC, milliseconds, whatever the session's time zone is.
 CREATE FUNCTION app.iso(moment timestamptz) RETURNS text
@@ -97,11 +97,24 @@ CREATE TABLE app.tenants (
 );
 SELECT app.protect_tenant_table('app.tenants', 'id');
 GRANT SELECT ON app.tenants TO hub_api, hub_log;
+-- what a manager may set; the rest is the contract's
+GRANT UPDATE (totp_roles, locale, settings) ON app.tenants TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.tenants TO hub_admin;
 CREATE POLICY log ON app.tenants FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.tenants FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF id ON app.tenants FOR EACH ROW
     WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION app.refuse_new_key();
+
+-- Whether a hotel may be served: its status, and the dates of its contract by its own calendar.
+CREATE FUNCTION app.tenant_state(status text, contract_start date, contract_end date, time_zone text) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE
+    WHEN status <> 'active' THEN status
+    WHEN contract_start > (now() AT TIME ZONE time_zone)::date THEN 'not_started'
+    WHEN contract_end < (now() AT TIME ZONE time_zone)::date THEN 'expired'
+    ELSE 'active'
+END;
+GRANT EXECUTE ON FUNCTION app.tenant_state(text, date, date, text) TO hub_api, hub_admin, hub_log;
 
 -- E-mail addresses are stored encrypted; a blind index (a keyed hash) makes them unique and findable in a tenant.
 CREATE TABLE app.staff (
@@ -170,10 +183,14 @@ CREATE TABLE app.stays (
     CONSTRAINT stays_times_in_order CHECK (ended_at >= started_at)
 );
 CREATE INDEX stays_guest_phone ON app.stays (tenant_id, guest_phone_index) WHERE guest_phone_index IS NOT NULL;
+CREATE INDEX stays_guest_data ON app.stays (tenant_id, ended_at)
+    WHERE guest_name_encrypted IS NOT NULL OR guest_phone_encrypted IS NOT NULL;
 CREATE UNIQUE INDEX stays_one_open_per_room ON app.stays (tenant_id, room_number) WHERE ended_at IS NULL;
 SELECT app.protect_tenant_table('app.stays');
 GRANT SELECT, INSERT, UPDATE ON app.stays TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.stays TO hub_admin;
+GRANT SELECT, UPDATE (guest_name_encrypted, guest_phone_encrypted, guest_phone_index) ON app.stays TO hub_log;
+CREATE POLICY log ON app.stays TO hub_log USING (true) WITH CHECK (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.stays FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.stays FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
@@ -263,6 +280,8 @@ CREATE INDEX pairing_codes_unused ON app.pairing_codes (code_hash) WHERE used_at
 SELECT app.protect_tenant_table('app.pairing_codes');
 GRANT SELECT, INSERT, UPDATE ON app.pairing_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.pairing_codes TO hub_admin;
+GRANT SELECT, DELETE ON app.pairing_codes TO hub_log;
+CREATE POLICY log ON app.pairing_codes TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.pairing_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.pairing_codes FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();

@@ -1,6 +1,7 @@
 DROP FUNCTION app.prune_events(uuid, timestamptz, integer);
 DROP FUNCTION app.check_log_origin(bigint, integer);
 DROP TRIGGER log_end ON app.device_rooms;
+DROP TRIGGER log_move ON app.stays;
 DROP TRIGGER log_start ON app.stays;
 DROP TRIGGER log_end ON app.stays;
 DROP TRIGGER log_end ON app.tenants;

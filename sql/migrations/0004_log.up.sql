@@ -227,7 +227,7 @@ CREATE CONSTRAINT TRIGGER log AFTER UPDATE ON app.tenants
 -- moves to another room, whose tablet then asks for it; a device's ends when the device is no longer what its
 -- token says: another state, place or credential (but not when the next credential takes its place, which is how
 -- credentials are rotated), and when a guest moves in, because its token does not name the stay yet; a hotel's ends
--- when the hotel is suspended or has ended.
+-- when the hotel is suspended, has ended, or its contract does not run.
 CREATE FUNCTION app.end_topic(tenant uuid, about uuid, topic text, reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -274,16 +274,23 @@ END
 $$;
 CREATE CONSTRAINT TRIGGER log_start AFTER INSERT ON app.stays
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.ended_at IS NULL) EXECUTE FUNCTION app.log_stay_start();
+CREATE CONSTRAINT TRIGGER log_move AFTER UPDATE ON app.stays
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.ended_at IS NULL AND NEW.room_number <> OLD.room_number)
+    EXECUTE FUNCTION app.log_stay_start();
 CREATE FUNCTION app.log_tenant_end() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM app.end_topic(NEW.id, NEW.id, 'tenant', NEW.status);
+    PERFORM app.end_topic(
+        NEW.id, NEW.id, 'tenant', app.tenant_state(NEW.status, NEW.contract_start, NEW.contract_end, NEW.time_zone)
+    );
     RETURN NULL;
 END
 $$;
 CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.tenants
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (OLD.status = 'active' AND NEW.status <> 'active') EXECUTE FUNCTION app.log_tenant_end();
+    WHEN (app.tenant_state(OLD.status, OLD.contract_start, OLD.contract_end, OLD.time_zone) = 'active'
+          AND app.tenant_state(NEW.status, NEW.contract_start, NEW.contract_end, NEW.time_zone) <> 'active')
+    EXECUTE FUNCTION app.log_tenant_end();
 
 -- Compares the server with the one the log was written under; on a difference every tenant gets a new epoch.
 -- Returns true when epochs were renewed.

@@ -1,7 +1,8 @@
+DROP FUNCTION app.erase_guests(uuid, timestamptz, integer);
+DROP FUNCTION app.prune_sign_ins(uuid, timestamptz, integer);
 DROP FUNCTION app.admit_staff(uuid, integer);
 DROP FUNCTION app.admit_device(uuid, text, text);
 DROP FUNCTION app.find_tenant(text, text);
-DROP FUNCTION app.tenant_state(text, date, date, text);
 DROP TABLE app.pairing_requests;
 DROP FUNCTION app.approve_pairing(bytea, uuid);
 DROP FUNCTION app.find_pairing(bytea);

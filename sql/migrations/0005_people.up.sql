@@ -24,9 +24,12 @@ CREATE TABLE app.staff_sessions (
     CONSTRAINT staff_sessions_end_has_reason CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 );
 CREATE INDEX staff_sessions_open ON app.staff_sessions (tenant_id, staff_id) WHERE ended_at IS NULL;
+CREATE INDEX staff_sessions_over ON app.staff_sessions (tenant_id, least(ended_at, expires_at));
 SELECT app.protect_tenant_table('app.staff_sessions');
 GRANT SELECT, INSERT, UPDATE ON app.staff_sessions TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_sessions TO hub_admin;
+GRANT SELECT, DELETE ON app.staff_sessions TO hub_log;
+CREATE POLICY log ON app.staff_sessions TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff_sessions FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.staff_sessions FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
@@ -47,9 +50,12 @@ CREATE TABLE app.refresh_tokens (
         REFERENCES app.staff_sessions (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX refresh_tokens_session ON app.refresh_tokens (tenant_id, session_id, created_at);
+CREATE INDEX refresh_tokens_used ON app.refresh_tokens (tenant_id, used_at) WHERE used_at IS NOT NULL;
 SELECT app.protect_tenant_table('app.refresh_tokens');
 GRANT SELECT, INSERT, UPDATE ON app.refresh_tokens TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.refresh_tokens TO hub_admin;
+GRANT SELECT, DELETE ON app.refresh_tokens TO hub_log;
+CREATE POLICY log ON app.refresh_tokens TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.refresh_tokens FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- Single-use codes that go out by mail. Only the hash is stored.
@@ -66,10 +72,13 @@ CREATE TABLE app.staff_codes (
     CONSTRAINT staff_codes_pkey PRIMARY KEY (tenant_id, code_hash),
     CONSTRAINT staff_codes_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES app.staff (tenant_id, id)
 );
+CREATE INDEX staff_codes_over ON app.staff_codes (tenant_id, expires_at);
 CREATE INDEX staff_codes_unused ON app.staff_codes (tenant_id, staff_id, purpose) WHERE used_at IS NULL;
 SELECT app.protect_tenant_table('app.staff_codes');
 GRANT SELECT, INSERT, UPDATE ON app.staff_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.staff_codes TO hub_admin;
+GRANT SELECT, DELETE ON app.staff_codes TO hub_log;
+CREATE POLICY log ON app.staff_codes TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.staff_codes FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, code_hash ON app.staff_codes FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.code_hash) IS DISTINCT FROM (NEW.tenant_id, NEW.code_hash)) EXECUTE FUNCTION app.refuse_new_key();
@@ -169,17 +178,6 @@ $$;
 GRANT EXECUTE ON FUNCTION app.start_pairing(bytea, bytea, text, text, interval), app.poll_pairing(bytea) TO hub_auth;
 GRANT EXECUTE ON FUNCTION app.find_pairing(bytea), app.approve_pairing(bytea, uuid) TO hub_api;
 
--- Whether a hotel may be served: its status, and the dates of its contract by its own calendar.
-CREATE FUNCTION app.tenant_state(status text, contract_start date, contract_end date, time_zone text) RETURNS text
-LANGUAGE sql STABLE
-RETURN CASE
-    WHEN status <> 'active' THEN status
-    WHEN contract_start > (now() AT TIME ZONE time_zone)::date THEN 'not_started'
-    WHEN contract_end < (now() AT TIME ZONE time_zone)::date THEN 'expired'
-    ELSE 'active'
-END;
-GRANT EXECUTE ON FUNCTION app.tenant_state(text, date, date, text) TO hub_api, hub_admin;
-
 -- A hotel by the name in an address, before any tenant is known: by its own domain, or by its slug.
 CREATE FUNCTION app.find_tenant(host text, short_name text)
 RETURNS TABLE (tenant_id uuid, name text, slug text, locale text, state text)
@@ -194,7 +192,7 @@ GRANT EXECUTE ON FUNCTION app.find_tenant(text, text) TO hub_auth;
 
 -- Every transaction of a device or of a member of staff begins with one of these two, in the message that begins it:
 -- whoever was revoked meanwhile gets nowhere, whatever the token says and however long it is good.
---   HUB01  the session has ended      HUB02  the hotel is not served now (the state stands in DETAIL)
+--   HUB01  the session has ended      HUB02  the hotel is not served now (the state stands in DETAIL, why in HINT)
 --   HUB04  role or permissions have changed: a fresh token says so
 CREATE FUNCTION app.admit_device(device uuid, kind text, room text) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -202,7 +200,7 @@ DECLARE
     asking record;
 BEGIN
     SELECT d.status, d.device_type, d.room_number, c.id AS cook_id,
-        app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
+        app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state, t.status_reason
     INTO asking
     FROM app.device_rooms AS d
     JOIN app.tenants AS t ON t.id = d.tenant_id
@@ -213,7 +211,8 @@ BEGIN
         OR asking.room_number IS DISTINCT FROM room THEN
         RAISE EXCEPTION 'the device is not what its token says' USING ERRCODE = 'HUB01';
     ELSIF asking.tenant_state <> 'active' THEN
-        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state;
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state,
+            HINT = coalesce(asking.status_reason, '');
     END IF;
     IF asking.cook_id IS NOT NULL THEN
         PERFORM set_config('app.cook_id', asking.cook_id::text, true);
@@ -226,7 +225,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     asking record;
 BEGIN
-    SELECT p.access_version, app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state
+    SELECT p.access_version, app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state, t.status_reason
     INTO asking
     FROM app.staff_sessions AS s
     JOIN app.staff AS p ON p.tenant_id = s.tenant_id AND p.id = s.staff_id
@@ -236,7 +235,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the session has ended' USING ERRCODE = 'HUB01';
     ELSIF asking.tenant_state <> 'active' THEN
-        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state;
+        RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state,
+            HINT = coalesce(asking.status_reason, '');
     ELSIF asking.access_version IS DISTINCT FROM access THEN
         RAISE EXCEPTION 'the permissions have changed' USING ERRCODE = 'HUB04';
     END IF;
@@ -244,3 +244,68 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text) TO hub_api;
 GRANT EXECUTE ON FUNCTION app.admit_staff(uuid, integer) TO hub_api, hub_admin;
+
+-- Deletes at most `batch` of each: a tenant's sign-ins that were over before `before`, refresh tokens that were used and
+-- codes that ran out before then. Returns how many went.
+CREATE FUNCTION app.prune_sign_ins(tenant uuid, before timestamptz, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    part integer;
+    gone integer := 0;
+BEGIN
+    DELETE FROM app.refresh_tokens AS r
+    WHERE r.tenant_id = tenant AND r.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.refresh_tokens AS old
+        WHERE old.tenant_id = tenant AND old.used_at < before ORDER BY old.used_at LIMIT batch
+    ));
+    GET DIAGNOSTICS part = ROW_COUNT;
+    gone := gone + part;
+    DELETE FROM app.staff_sessions AS s
+    WHERE s.tenant_id = tenant AND s.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.staff_sessions AS old
+        WHERE old.tenant_id = tenant AND least(old.ended_at, old.expires_at) < before
+        ORDER BY least(old.ended_at, old.expires_at) LIMIT batch
+    ));
+    GET DIAGNOSTICS part = ROW_COUNT;
+    gone := gone + part;
+    DELETE FROM app.staff_codes AS c
+    WHERE c.tenant_id = tenant AND c.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.staff_codes AS old
+        WHERE old.tenant_id = tenant AND old.expires_at < before ORDER BY old.expires_at LIMIT batch
+    ));
+    GET DIAGNOSTICS part = ROW_COUNT;
+    gone := gone + part;
+    DELETE FROM app.pairing_codes AS c
+    WHERE c.tenant_id = tenant AND c.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.pairing_codes AS old
+        WHERE old.tenant_id = tenant AND old.expires_at < before LIMIT batch
+    ));
+    GET DIAGNOSTICS part = ROW_COUNT;
+    RETURN gone + part;
+END
+$$;
+
+-- Empties what at most `batch` of a tenant's stays that ended before `before` say of their guests; returns how many.
+CREATE FUNCTION app.erase_guests(tenant uuid, before timestamptz, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    emptied integer;
+BEGIN
+    UPDATE app.stays AS s
+    SET guest_name_encrypted = NULL, guest_phone_encrypted = NULL, guest_phone_index = NULL
+    WHERE s.tenant_id = tenant AND s.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.stays AS old
+        WHERE old.tenant_id = tenant AND old.ended_at < before
+            AND (old.guest_name_encrypted IS NOT NULL OR old.guest_phone_encrypted IS NOT NULL)
+        ORDER BY old.ended_at LIMIT batch
+    ));
+    GET DIAGNOSTICS emptied = ROW_COUNT;
+    RETURN emptied;
+END
+$$;
+GRANT CREATE ON SCHEMA app TO hub_log;
+ALTER FUNCTION app.prune_sign_ins(uuid, timestamptz, integer) OWNER TO hub_log;
+ALTER FUNCTION app.erase_guests(uuid, timestamptz, integer) OWNER TO hub_log;
+REVOKE CREATE ON SCHEMA app FROM hub_log;
+GRANT EXECUTE ON FUNCTION app.prune_sign_ins(uuid, timestamptz, integer), app.erase_guests(uuid, timestamptz, integer)
+    TO hub_relay;
