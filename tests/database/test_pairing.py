@@ -1,4 +1,4 @@
-"""A device shows a code, a member of staff approves it for a device of the hotel, and of two at once one wins.
+"""A device shows a code, a member of staff approves it for a device of the hotel; of two at once one wins.
 The same for codes that a page exchanges."""
 
 from __future__ import annotations
