@@ -50,6 +50,7 @@ AsgiReceive = Callable[[], Awaitable[AsgiMessage]]
 _COMMANDS: Final = 64
 # How long a socket has to take the goodbye.
 _GOODBYE_SECONDS: Final = 1.0
+_CANCEL_SECONDS: Final = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -186,8 +187,12 @@ class Endpoint:
                 # the goodbye is written; a peer that does not take it has had its time
                 await asyncio.wait([writer], timeout=_GOODBYE_SECONDS)
         finally:
-            for task in tasks:
-                task.cancel()
+            pending = set(tasks)
+            while pending:
+                # More than once: libraries swallow a cancellation that comes while they connect.
+                for task in pending:
+                    task.cancel()
+                _, pending = await asyncio.wait(pending, timeout=_CANCEL_SECONDS)
             for result in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(result, Exception) and not isinstance(result, OSError):
                     _log.error("a session failed", exc_info=result)

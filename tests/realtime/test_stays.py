@@ -66,7 +66,7 @@ async def test_the_last_guest_is_cut_off_and_the_next_sees_nothing(
         assert before.frames[-2] == {
             **before.frames[-2],
             "kind": "topic.ended",
-            "data": {"topic": f"stay:{hotel.rooms[0].stay_id}"},
+            "data": {"topic": f"stay:{hotel.rooms[0].stay_id}", "reason": "revoked"},
         }
 
         # By snapshot, and live: the old order is still cooked.
