@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from contextvars import Context
 from enum import StrEnum
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -28,6 +28,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from hub.errors import RateLimited
+from hub.security.sealing import derived
 from hub.security.windows import Windows
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ _BY_ADDRESS: Final = frozenset((Rule.IP, Rule.SIGN_IN_IP, Rule.CLAIM_IP, Rule.PA
 
 
 class Limiter:
-    """Counts hits. Make it on the running loop, and close it there."""
+    """Counts hits. Make it on the running loop, and close it there.
+
+    `away` is the task that waits for Redis to come back; None while it answers, or when there is none.
+    """
 
     def __init__(self, settings: Settings) -> None:
         rates = {rule: parse(getattr(settings, f"limit_{rule}")) for rule in Rule}
@@ -68,9 +72,9 @@ class Limiter:
         self._rates = rates
         self._alone = {rule: Windows(rate.amount, rate.get_expiry()) for rule, rate in rates.items()}
         # Names must not be guessable from their hashes: there are few IPv4 addresses and few colleagues.
-        self._key = sha256(b"rate limits" + b"".join(key.secret for key in settings.token_keys[:1])).digest()
+        self._key = derived(settings.master_keys[0], "rate limits")
         self._refused: OrderedDict[str, float] = OrderedDict()
-        self._away: asyncio.Task[None] | None = None
+        self.away: asyncio.Task[None] | None = None
         self._turn = asyncio.Semaphore(_CONNECTIONS)
         self._shared: SlidingWindowCounterRateLimiter | None = None
         if settings.redis_url is not None:
@@ -112,7 +116,7 @@ class Limiter:
 
     async def _wait(self, rule: Rule, name: str) -> float:
         """Count; the seconds until the next hit may be allowed, 0 when this one is."""
-        if self._shared is None or self._away is not None:
+        if self._shared is None or self.away is not None:
             return self._alone[rule].hit(name)
         now = time.monotonic()
         known = f"{rule}/{name}"
@@ -137,10 +141,10 @@ class Limiter:
         return seconds
 
     def _lost(self, error: Exception) -> None:
-        if self._away is None:
+        if self.away is None:
             _log.warning("rate limits count without redis", extra={"reason": type(error).__name__})
             # in a context of its own: it is no part of the request that found out
-            self._away = asyncio.create_task(self._return(), name="limits return", context=Context())
+            self.away = asyncio.create_task(self._return(), name="limits return", context=Context())
 
     async def _return(self) -> None:
         client = redis.asyncio.Redis(connection_pool=self._pool)
@@ -151,15 +155,15 @@ class Limiter:
                     await client.ping()
             except Exception:  # noqa: BLE001 - as in `_wait`
                 continue
-            self._away = None
+            self.away = None
             _log.info("rate limits count in redis again")
             return
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._away is not None:
-            self._away.cancel()
-            await asyncio.gather(self._away, return_exceptions=True)
+        if self.away is not None:
+            self.away.cancel()
+            await asyncio.gather(self.away, return_exceptions=True)
         if self._shared is not None:
             await self._pool.aclose()
 

@@ -26,7 +26,6 @@ _METHODS: Final = (
     "connection_lost",
     "data_received",
     "handle_websocket_upgrade",
-    "on_message_begin",
     "on_headers_complete",
     "on_body",
     "on_message_complete",
@@ -96,10 +95,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._upgraded = True
         self._arrived()
         super().handle_websocket_upgrade()
-
-    def on_message_begin(self) -> None:
-        self._unfinished = max(self._unfinished, 1)
-        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._in_body = True
