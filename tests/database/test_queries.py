@@ -26,6 +26,10 @@ ALL: Final = {query.name: query for domain in load_all().values() for query in d
 # Whoever is not named here is hub_api.
 RUN_BY: Final = {
     "devices.claim_code": Role.AUTH,
+    "security.signing_keys": Role.AUTH,
+    "security.lock_signing_keys": Role.AUTH,
+    "security.add_first_signing_key": Role.AUTH,
+    "hosts.find_tenant": Role.AUTH,
     "log.heads": Role.RELAY,
     "log.all_heads": Role.RELAY,
     "log.new_events": Role.RELAY,
