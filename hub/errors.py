@@ -24,6 +24,9 @@
     │   ├── IdCheckRequired       409 id_check_required
     │   ├── AgeNotAttested        409 age_not_attested
     │   ├── StayEnded             409 stay_ended
+    │   ├── RoomOccupied          409 room_occupied
+    │   ├── WipePending           409 wipe_pending
+    │   ├── OrdersOpen            409 orders_open
     │   ├── LimitReached          409 limit_reached
     │   └── OperationInProgress   409 operation_in_progress  temporary
     ├── OperationMismatch         422 operation_mismatch
@@ -157,7 +160,8 @@ class Forbidden(HubError):
 
 
 class TenantClosed(Forbidden):
-    """The hotel is suspended, has ended, or its contract does not run today; `tenant_status` says which."""
+    """The hotel is suspended, has ended, or its contract does not run today; `tenant_status` says which, and
+    `status_reason` why, where somebody has said so."""
 
     code = "tenant_closed"
     title = "This hotel is closed"
@@ -227,6 +231,27 @@ class AgeNotAttested(Conflict):
 class StayEnded(Conflict):
     code = "stay_ended"
     title = "The stay has ended"
+
+
+class RoomOccupied(Conflict):
+    """A guest lives in this room."""
+
+    code = "room_occupied"
+    title = "The room is occupied"
+
+
+class WipePending(Conflict):
+    """The tablet of the room (`tablet_id`) has not yet said that it holds nothing of the last guest."""
+
+    code = "wipe_pending"
+    title = "The tablet is not wiped yet"
+
+
+class OrdersOpen(Conflict):
+    """The stay has orders under way; `open_orders` lists them."""
+
+    code = "orders_open"
+    title = "Orders are under way"
 
 
 class LimitReached(Conflict):

@@ -19,7 +19,10 @@ def refusal(error: asyncpg.PostgresError) -> HubError | None:
         case "HUB01":
             return Unauthorized("This session has ended.")
         case "HUB02":
-            return TenantClosed(f"This hotel is {detail.replace('_', ' ')}.", tenant_status=detail)
+            reason: str | None = getattr(error, "hint", None) or None
+            return TenantClosed(
+                f"This hotel is {detail.replace('_', ' ')}.", tenant_status=detail, status_reason=reason
+            )
         case "HUB03":
             limit = msgspec.json.decode(detail)
             return LimitReached(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, TypeAlias
 from uuid import UUID
 
-from msgspec import Meta, Raw
+from msgspec import Raw
 
 from hub.db.scope import Scope
 from hub.errors import InvalidInput, NotFound
@@ -15,14 +12,9 @@ from hub.orders import store
 from hub.orders.access import stay_ended, stay_of
 from hub.orders.messages import OrderPage
 from hub.security.principal import Principal
+from hub.web.cursor import START, cursor, read_cursor
 
 MOST_ORDERS = 100
-# For the description alone: what does not fit is refused by `read_cursor`, in words of its own.
-Cursor: TypeAlias = Annotated[
-    str, Meta(extra_json_schema={"pattern": "^A[A-Za-z0-3][A-Za-z0-9_-]{30}$"}, description="Opaque.")
-]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_START = (_EPOCH, UUID(int=0))
 
 
 async def read_order(scope: Scope, principal: Principal, order_id: UUID) -> Raw:
@@ -46,7 +38,7 @@ async def read_active_orders(
     """
     if not 1 <= limit <= MOST_ORDERS:
         raise InvalidInput(f"expected 1 to {MOST_ORDERS}, got {limit}", field="limit")
-    position = _START if after is None else read_cursor(after)
+    position = START if after is None else read_cursor(after)
     # one more than asked for tells whether there is a next page
     stay_id = await _open_stay_of(scope, principal)
     found = await store.active(scope, stay_id, position, limit + 1)
@@ -61,21 +53,3 @@ async def _open_stay_of(scope: Scope, principal: Principal) -> UUID | None:
     if stay_id is not None and not await store.stay_is_open(scope, stay_id):
         raise stay_ended()
     return stay_id
-
-
-def cursor(created_at: datetime, order_id: UUID) -> str:
-    """A position between two orders, opaque to clients: 8 bytes of microseconds since 1970, 16 of the id."""
-    micros = (created_at - _EPOCH) // timedelta(microseconds=1)
-    return urlsafe_b64encode(micros.to_bytes(8, "big") + order_id.bytes).decode()
-
-
-def read_cursor(text: str) -> tuple[datetime, UUID]:
-    """The inverse of `cursor`. Raises InvalidInput."""
-    try:
-        data = urlsafe_b64decode(text)
-        if len(data) == 24 and urlsafe_b64encode(data).decode() == text:
-            micros = int.from_bytes(data[:8], "big")
-            return _EPOCH + timedelta(microseconds=micros), UUID(bytes=data[8:])
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidInput("this is not a position of a list of orders", field="after")

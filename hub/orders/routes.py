@@ -30,9 +30,10 @@ from hub.orders.messages import (
     PlaceReply,
     Version,
 )
-from hub.orders.reading import MOST_ORDERS, Cursor, read_active_orders, read_order
+from hub.orders.reading import MOST_ORDERS, read_active_orders, read_order
 from hub.orders.transitions import OrderTarget
 from hub.security.permissions import Permission
+from hub.web.cursor import Cursor
 from hub.web.endpoint import Guarded, Spec
 from hub.web.gate import Gate, operation_id, path_id, query
 

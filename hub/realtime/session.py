@@ -170,14 +170,14 @@ class Session:
     def end(self, reason: str | None = None) -> None:
         """One of its topics is over: what its token says is no longer true.
 
-        `renew`: a fresh token will say it right. `suspended`, `ended`: the hotel is closed. Anything else:
-        revoked.
+        `renew`: a fresh token will say it right. The state of a hotel that is not served: it is closed.
+        Anything else: revoked.
         """
         match reason:
             case "renew":
                 self.close(CloseCode.TOKEN_EXPIRED, retry_ms=0)
-            case "suspended" | "ended":
-                self.close(CloseCode.FORBIDDEN, f"this hotel is {reason}")
+            case "suspended" | "ended" | "expired" | "not_started":
+                self.close(CloseCode.FORBIDDEN, f"this hotel is {reason.replace('_', ' ')}")
             case _:
                 self.close(CloseCode.REVOKED)
 

@@ -97,25 +97,28 @@ class Gate:
         charset = parameters.strip().lower().removeprefix("charset=").strip('"')
         if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
             raise UnsupportedMediaType("The body must be application/json in UTF-8.", field="Content-Type")
-        declared = request.headers.get("content-length", "")
-        if declared.isascii() and declared.isdigit() and int(declared[:18]) > self._body_bytes:
-            raise self._too_large()
-        body = bytearray()
-        try:
-            async for chunk in request.stream():
-                if len(body) + len(chunk) > self._body_bytes:
-                    raise self._too_large()
-                body += chunk
-        except ClientDisconnect:
-            raise InvalidInput("The body ended early.") from None
-        return bytes(body)
+        return await octets(request, self._body_bytes)
 
     async def read(self, request: Request, wanted: type[T]) -> T:
         """The body as `wanted`. Raises InvalidInput with the field at fault."""
         return decode(await self.body(request), wanted)
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"The body is over {self._body_bytes} bytes.", limit_bytes=self._body_bytes)
+
+async def octets(request: Request, most: int) -> bytes:
+    """The body, whatever it is. Raises TooLarge before it holds more than `most` bytes, InvalidInput."""
+    too_large = TooLarge(f"The body is over {most} bytes.", limit_bytes=most)
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:18]) > most:
+        raise too_large
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            if len(body) + len(chunk) > most:
+                raise too_large
+            body += chunk
+    except ClientDisconnect:
+        raise InvalidInput("The body ended early.") from None
+    return bytes(body)
 
 
 def csrf_token(access_token: str) -> str:

@@ -15,7 +15,7 @@ from hub.errors import AgeNotAttested, Internal, InvalidInput, ItemUnavailable, 
 from hub.orders.cart import Hotel, MenuItem, check_age, check_stock, price_cart
 from hub.orders.messages import CartLine
 from hub.orders.pricing import TaxRate
-from hub.orders.reading import cursor, read_cursor
+from hub.web.cursor import cursor, read_cursor
 
 NOON = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 HOTEL = Hotel("Asia/Tokyo", True, "floor", time(5), (TaxRate("food", 1000, date(2019, 10, 1)),))
