@@ -41,6 +41,12 @@ def workers(parent: int | None = None) -> list[psutil.Process]:
     return [child for child in children if str(WORKER) in child.cmdline()]
 
 
+def group_yields(pid: int) -> bool:
+    """Whether the kernel gives the process' session its smallest share, or knows no such groups."""
+    group = Path(f"/proc/{pid}/autogroup")
+    return not group.exists() or group.read_text().endswith("nice 19\n")
+
+
 async def test_a_password_matches_only_its_own_hash(passwords: Passwords) -> None:
     started = time.monotonic()
     stored = await passwords.hash("correct horse")
@@ -172,6 +178,10 @@ async def test_the_process_stays_out_of_the_way(
     else:
         idle = False
     assert idle or worker.nice() == 19
+    async with asyncio.timeout(10):
+        # Each call tries again: the kernel allows few such changes a second.
+        while not group_yields(worker.pid):
+            assert await passwords.verify("correct horse", STORED)
     assert os.getsid(worker.pid) == worker.pid  # so Ctrl+C in a terminal does not reach it
     assert not any(name.startswith("HUB_") for name in worker.environ())
 
