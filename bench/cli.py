@@ -216,8 +216,8 @@ def orders(ctx: click.Context, /, **given: object) -> None:
 def hotels(hotels: int, rooms: int, token_seconds: int, out: Path) -> None:
     """Make hotels for a bench in the database of a hub elsewhere, and a file of tokens for their devices.
 
-    HUB_DATABASE_URL, HUB_TOKEN_KEYS and HUB_ADMIN_PASSWORD say where, as they do for that hub. The hotels
-    stay there (their slugs begin with bench-): use a database that may be thrown away.
+    HUB_DATABASE_URL, HUB_MASTER_KEYS and the passwords of its roles say where, as they do for that hub. The
+    hotels stay there (their slugs begin with bench-): use a database that may be thrown away.
     """
     import asyncio
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bench.plan import Device
 from hub.db.ids import uuid7
-from hub.db.pool import Role, connect
+from hub.db.pool import Role, connect, create_pool
 from hub.demo.hotel import (
     INSERT_KITCHEN,
     INSERT_MENU,
@@ -22,7 +22,9 @@ from hub.demo.hotel import (
 )
 from hub.demo.menu import load_menu
 from hub.errors import InvalidInput, SettingError
+from hub.security.keyring import Keyring
 from hub.security.principal import Principal
+from hub.security.sealing import MasterKeys
 from hub.security.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -49,8 +51,13 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def furnish(settings: Settings, hotels: int, rooms: int, token_seconds: int) -> list[Line]:
     """Make hotels with the demo's menu, a tablet and a guest in each room and one kitchen screen; tokens for
-    all of them, signed with the first of the settings' keys. Raises Unavailable."""
-    tokens = Tokens(settings.token_keys, token_seconds)
+    all of them, signed with the database's key. Raises SettingError and Unavailable."""
+    pool = await create_pool(settings, Role.AUTH, 1)
+    try:
+        keyring = Keyring(pool, MasterKeys(settings.master_keys), settings.keys_seconds)
+        tokens = Tokens(await keyring.first(), token_seconds)
+    finally:
+        await pool.close()
     connection = await connect(settings, Role.ADMIN)
     try:
         return [line for _ in range(hotels) for line in await _hotel(connection, rooms, tokens)]

@@ -33,7 +33,7 @@ _TOKEN_SECONDS: Final = 86_400  # of the bench's own hub: no run lasts longer
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 30.0
 # Where another hub's data are named, the bench's own must not be put quietly in their place.
-_FOREIGN: Final = ("HUB_DATABASE_URL", "HUB_REDIS_URL", "HUB_TOKEN_KEYS")
+_FOREIGN: Final = ("HUB_DATABASE_URL", "HUB_REDIS_URL", "HUB_MASTER_KEYS")
 
 
 class Target(Struct, frozen=True):
@@ -72,7 +72,7 @@ def own(
             **os.environ,
             "HUB_DATABASE_URL": servers.database_url(_DATABASE),
             "HUB_REDIS_URL": servers.redis_url,
-            "HUB_TOKEN_KEYS": f"bench:HS256:{key}",
+            "HUB_MASTER_KEYS": f"bench:{key}",
             "HUB_WORKERS": str(workers),
             "HUB_HOST": "127.0.0.1",
             "HUB_PORT": "0",

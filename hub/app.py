@@ -34,10 +34,12 @@ from hub.realtime.protocol import CloseCode
 from hub.realtime.redis_broker import RedisBroker
 from hub.realtime.relay import Relay
 from hub.realtime.states import States
+from hub.security.keyring import Keyring
 from hub.security.limits import Limiter, Rule
-from hub.security.tokens import Tokens
+from hub.security.sealing import MasterKeys
+from hub.security.tokens import TokenKey, Tokens
 from hub.services import COMMANDS, SOCKET, Pools, build, http_routes, topics_of
-from hub.settings import MasterKey, Settings, TokenKey
+from hub.settings import MasterKey, Settings
 from hub.web import asyncapi, openapi
 from hub.web.site import site
 
@@ -122,7 +124,9 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
 
         limiter = Limiter(settings)
         stack.push_async_callback(limiter.aclose)
-        tokens = Tokens(settings.token_keys, settings.token_seconds)
+        keyring = Keyring(auth, MasterKeys(settings.master_keys), settings.keys_seconds)
+        signing = await keyring.first()
+        tokens = Tokens(signing, settings.token_seconds)
         services = build(settings, Pools(api, auth, admin), tokens, limiter, clock=clock)
         database = services.database
         log = Log(database, heads)
@@ -224,6 +228,7 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
             "heartbeat": heartbeat.run(),
             "presence": presence.run(),
             "retention": retention.run(),
+            "keys": keyring.run(signing, tokens.replace),
         }
         tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
         for task in tasks:

@@ -1,4 +1,4 @@
-"""What a laptop lacks: PostgreSQL, Redis, a database, a signing key. A URL that is set always wins."""
+"""What a laptop lacks: PostgreSQL, Redis, a database, a master key. A URL that is set always wins."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DATABASE: Final = "hub_demo"
 def start_missing(
     environ: MutableMapping[str, str], *, say: Callable[[str], None], own: bool = False, fresh: bool = False
 ) -> Iterator[None]:
-    """Start PostgreSQL, and Redis beside it, unless HUB_DATABASE_URL is set; put the URLs and a token key
+    """Start PostgreSQL, and Redis beside it, unless HUB_DATABASE_URL is set; put the URLs and a master key
     into `environ`, and migrate.
 
     `own` starts servers for this process alone, with a directory that goes with it. `fresh` drops the
@@ -54,22 +54,22 @@ def start_missing(
             if fresh:
                 asyncio.run(drop_database(maintenance, _DATABASE))
             asyncio.run(create_database(maintenance, _DATABASE))
-        if not is_set(environ, "HUB_TOKEN_KEYS"):
-            environ["HUB_TOKEN_KEYS"] = _new_key() if own else _kept_key()
+        if not is_set(environ, "HUB_MASTER_KEYS"):
+            environ["HUB_MASTER_KEYS"] = _new_key() if own else _kept_key()
         asyncio.run(migrate(load(environ, TO_MIGRATE)))
         yield
 
 
 def _new_key() -> str:
-    return f"demo:HS256:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    return f"demo:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
 def _kept_key() -> str:
-    """The key of this home: two demos at once must understand each other's tokens."""
+    """The key of this home: without it, nobody could read what is sealed in its database."""
     home = default_home()
     make_home(home, server_account())
-    path = home / "token.key"
-    candidate = path.with_name(f"token.key.{os.getpid()}")
+    path = home / "master.key"
+    candidate = path.with_name(f"master.key.{os.getpid()}")
     if not path.exists():
         _write_private(candidate, _new_key())
         with contextlib.suppress(FileExistsError):

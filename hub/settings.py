@@ -23,23 +23,12 @@ from hub.errors import SettingError
 # Read by the embedded servers of `hub demo` and the tests, not by the hub itself.
 EMBEDDED: Final = frozenset({"HUB_HOME", "HUB_PG_BINDIR", "HUB_REDIS_BIN"})
 # What each way of starting cannot do without.
-TO_SERVE: Final = frozenset({"HUB_DATABASE_URL", "HUB_TOKEN_KEYS"})
+TO_SERVE: Final = frozenset({"HUB_DATABASE_URL", "HUB_MASTER_KEYS"})
 TO_MIGRATE: Final = frozenset({"HUB_DATABASE_URL"})
 
 
-class TokenKey(Struct, frozen=True):
-    """One signing key. The algorithm belongs to the key and is never taken from a token."""
-
-    kid: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
-    algorithm: Literal["HS256"]
-    secret: Annotated[bytes, Meta(min_length=32)]
-
-    def __repr__(self) -> str:
-        return f"TokenKey(kid={self.kid!r}, algorithm={self.algorithm!r})"
-
-
 class MasterKey(Struct, frozen=True):
-    """A key that wraps the data keys of the hotels (AES-256-GCM)."""
+    """A key that wraps the other keys: those that sign tokens, those of the hotels' data (AES-256-GCM)."""
 
     kid: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
     secret: Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -88,13 +77,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         "hub"
     )
 
-    # The first signs, all verify: put a new key first, drop the old one after `token_seconds`.
-    token_keys: Annotated[
-        tuple[TokenKey, ...],
-        Meta(description="kid:HS256:base64secret, comma between keys, no kid twice, secrets of 32+ bytes"),
-    ] = ()
-    # They wrap the hotels' data keys. The first wraps, all unwrap: put a new key first, and drop the old one
-    # only when nothing is wrapped with it any more. Without them sealed personal data is lost for ever.
+    # They wrap the keys in the database. The first wraps, all unwrap: `hub keys new-master` makes one; put it
+    # first, run `hub keys reencrypt`, then drop the old one. Without them sealed personal data is lost for
+    # ever.
     master_keys: Annotated[
         tuple[MasterKey, ...],
         Meta(description="kid:base64secret, comma between keys, no kid twice, secrets of exactly 32 bytes"),
@@ -253,7 +238,7 @@ _FIELDS: Final = {f"HUB_{field.name.upper()}": field for field in msgspec.struct
 # Also every file: one that was named by mistake may hold another's secret.
 _UNREPEATABLE: Final = ("_PASSWORD", "_URL", "_KEYS", "_FILE")
 _LISTS: Final = frozenset({"HUB_TRUSTED_PROXIES", "HUB_ALLOWED_ORIGINS"})
-_KEYS: Final = {"HUB_TOKEN_KEYS": TokenKey, "HUB_MASTER_KEYS": MasterKey}
+_KEYS: Final = {"HUB_MASTER_KEYS": MasterKey}
 _FILE: Final = "_FILE"
 _NAMES: Final = frozenset({*_FIELDS, *(f"{name}{_FILE}" for name in _FIELDS)})
 # No value is nearly as long; a file that is longer, or has no end, was named by mistake.

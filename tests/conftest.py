@@ -20,7 +20,10 @@ import uvloop
 from hub.db.database import Database
 from hub.db.migrate import migrate
 from hub.db.pool import Role, create_pool
-from hub.settings import TO_MIGRATE, MasterKey, Settings, TokenKey, load
+from hub.security.keyring import place
+from hub.security.sealing import MasterKeys
+from hub.security.tokens import TokenKey
+from hub.settings import TO_MIGRATE, MasterKey, Settings, load
 from tests.factories import Hotel, make_hotel
 
 if TYPE_CHECKING:
@@ -58,7 +61,6 @@ def settings_for(servers: Servers, name: str, **changes: object) -> Settings:
         settings,
         redis_url=servers.redis_url,
         namespace=name,
-        token_keys=(TOKEN_KEY,),
         master_keys=(MASTER_KEY,),
         port=0,
         **changes,
@@ -81,6 +83,11 @@ async def template(servers: Servers) -> str:
     async with superuser(servers, "postgres") as connection:
         await connection.execute(f"CREATE DATABASE {TEMPLATE}")
     await migrate(settings_for(servers, TEMPLATE))
+    async with superuser(servers, TEMPLATE) as connection:
+        wrapped = MasterKeys((MASTER_KEY,)).wrap(TOKEN_KEY.secret, place(TOKEN_KEY.kid))
+        await connection.execute(
+            "INSERT INTO app.signing_keys (kid, wrapped) VALUES ($1, $2)", TOKEN_KEY.kid, wrapped
+        )
     return TEMPLATE
 
 

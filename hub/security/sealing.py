@@ -18,6 +18,8 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
 from hub.errors import SealBroken
@@ -77,6 +79,11 @@ class DataKey(Struct, frozen=True):
         if name != self.id.hex:
             raise SealBroken("this text was sealed with another key.")
         return _decrypt(self.secret, body, about).decode()
+
+
+def derived(key: MasterKey, purpose: str) -> bytes:
+    """32 bytes that belong to a master key and one purpose (HKDF-SHA256), and tell nothing about the key."""
+    return HKDF(SHA256(), _SECRET_BYTES, salt=None, info=purpose.encode()).derive(key.secret)
 
 
 def new_data_key_secret() -> bytes:

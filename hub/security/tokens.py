@@ -13,20 +13,30 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import jwt
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hub.errors import TokenExpired, Unauthorized
 from hub.security.permissions import Kind, StaffRole
 from hub.security.principal import Principal
-from hub.settings import TokenKey
 
 _LONGEST: Final = 4096
 _CACHED: Final = 20_000
+
+
+class TokenKey(Struct, frozen=True):
+    """One signing key. The algorithm belongs to the key and is never taken from a token."""
+
+    kid: str
+    algorithm: Literal["HS256"]
+    secret: Annotated[bytes, Meta(min_length=32)]
+
+    def __repr__(self) -> str:
+        return f"TokenKey(kid={self.kid!r}, algorithm={self.algorithm!r})"
 
 
 class _Claims(Struct, frozen=True, omit_defaults=True):

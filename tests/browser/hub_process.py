@@ -49,13 +49,13 @@ class HubProcess:
 
     async def start(self) -> None:
         """Returns when it is ready."""
-        key = self.settings.token_keys[0]
+        key = self.settings.master_keys[0]
         environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
             "HUB_DATABASE_URL": self.settings.database_url,
             "HUB_REDIS_URL": self.settings.redis_url or "",
             "HUB_NAMESPACE": self.settings.namespace,
-            "HUB_TOKEN_KEYS": f"{key.kid}:{key.algorithm}:{base64.b64encode(key.secret).decode()}",
+            "HUB_MASTER_KEYS": f"{key.kid}:{base64.b64encode(key.secret).decode()}",
             "HUB_LOG_LEVEL": "warning",
         }
         self._process = await asyncio.create_subprocess_exec(

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hub.serve import bind, spawn
-from tests.conftest import TOKEN_KEY
+from tests.conftest import MASTER_KEY
 
 if TYPE_CHECKING:
     from hub.settings import Settings
@@ -74,11 +74,11 @@ class Fleet:
 
     def __init__(self, settings: Settings, size: int, **environ: str) -> None:
         names = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-        secret = base64.b64encode(TOKEN_KEY.secret).decode()
+        secret = base64.b64encode(MASTER_KEY.secret).decode()
         names |= {
             "HUB_DATABASE_URL": settings.database_url,
             "HUB_NAMESPACE": settings.namespace,
-            "HUB_TOKEN_KEYS": f"{TOKEN_KEY.kid}:{TOKEN_KEY.algorithm}:{secret}",
+            "HUB_MASTER_KEYS": f"{MASTER_KEY.kid}:{secret}",
             "HUB_KITCHEN_POSITION_SECONDS": "0.5",
             "HUB_TABLET_POSITION_SECONDS": "0.5",
             "HUB_DRAIN_SECONDS": "1",

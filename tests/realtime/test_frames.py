@@ -17,8 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from hub.realtime.protocol import CloseCode
-from hub.security.tokens import Tokens
-from hub.settings import TokenKey
+from hub.security.tokens import TokenKey, Tokens
 from tests.conftest import TOKEN_KEY
 from tests.realtime.conftest import Live
 from tests.realtime.peer import End, peer

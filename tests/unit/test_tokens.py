@@ -7,8 +7,7 @@ import pytest
 from hub.db.ids import uuid7
 from hub.errors import TokenExpired, Unauthorized
 from hub.security.principal import Principal
-from hub.security.tokens import Tokens
-from hub.settings import TokenKey
+from hub.security.tokens import TokenKey, Tokens
 
 KEY = TokenKey("first", "HS256", b"1" * 32)
 OTHER = TokenKey("second", "HS256", b"2" * 32)
