@@ -4,6 +4,8 @@ exist, and nothing of theirs is read or changed."""
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -45,6 +47,10 @@ def value_of(two: Two, kind: str, source: st.DataObject | UUID) -> object:
             return ids if draw is None else draw.draw(st.lists(st.sampled_from(ids), max_size=5))
         case "int4" | "int8":
             return pick([1, 0, 2, 1000])
+        case "float4" | "float8":
+            return pick([0.0, 60.0])
+        case "jsonb":
+            return pick(["{}", None])
         case "int4[]" | "int8[]":
             return (
                 [1] * len(ids) if draw is None else draw.draw(st.lists(st.sampled_from([1, 2]), max_size=5))
@@ -63,7 +69,14 @@ def value_of(two: Two, kind: str, source: st.DataObject | UUID) -> object:
         case "bool":
             return pick([True, False])
         case "bytea":
-            return b"\0" * 32
+            # the first is the index of an e-mail address of theirs
+            return pick([sha256(b"a").digest(), b"\0" * 32])
+        case "bytea[]":
+            return pick([[sha256(b"a").digest()], []])
+        case "inet":
+            return pick([IPv4Address("203.0.113.7"), None])
+        case "interval":
+            return pick([timedelta(hours=1), timedelta()])
         case _:
             raise AssertionError(f"the fuzz does not know values of type {kind}")
 

@@ -197,7 +197,12 @@ async def test_undo_is_refused_when_it_is_not_the_last_thing_that_happened(
 
     await refused()
     await client.cook(hotel, "order.advance", order, to="cooking")
-    await refused(msgspec.structs.replace(hotel.kitchen(), id=uuid4()))
+    second = await admin.fetchval(
+        "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, status)"
+        " VALUES ($1, 'Second screen', 'kitchen_screen', 'active') RETURNING id",
+        hotel.tenant_id,
+    )
+    await refused(msgspec.structs.replace(hotel.kitchen(), id=second))
     clock.now += timedelta(seconds=10, microseconds=1)
     await refused()
     await client.cook(hotel, "item.advance", order, line=1, to="ready")

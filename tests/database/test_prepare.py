@@ -51,9 +51,9 @@ async def test_without_its_policy_a_backfill_changes_nothing_and_says_nothing(ow
     """Why owner and migrator have policies of their own."""
     async with writer(own) as admin:
         await make_hotel(admin)
-        await admin.execute("DROP POLICY owner ON app.stays")
+        await admin.execute("DROP POLICY owner ON app.tax_rates")
     connection = await connect(own, Role.MIGRATOR)
-    assert await connection.execute("UPDATE app.stays SET created_at = created_at") == "UPDATE 0"
+    assert await connection.execute("UPDATE app.tax_rates SET created_at = created_at") == "UPDATE 0"
     await connection.close()
 
 
