@@ -1,8 +1,8 @@
 -- The data model: what prepare.sql and the migrations add up to, to be read from top to bottom. A database that is
 -- made from prepare.sql and this file has the same catalogue as a migrated one; a test compares the two.
 --
---   tenants            a hotel
---     staff            who works in it
+--   tenants            a hotel; the one with the id of zeros is the platform, whose staff are the super-admins
+--     staff            who works in it; with staff_sessions, refresh_tokens and staff_codes, how they sign in
 --     stays            one party in one room, from check-in to check-out
 --     device_rooms     tablets and kitchen screens; with pairing_codes, how one gets its credential, and device_presence
 --     menu_items       what guests see, and stock; with tax_rates, what it is priced with
@@ -10,15 +10,23 @@
 --     order_counters   the human numbers of each business day
 --     idempotency      operations that were done, with their answers
 --     tenant_heads     how far the log of the hotel reaches; with events, what screens must be told, in commit order
---   relay_bell, log_origin: one row each, of the whole database
+--     data_keys        what encrypts the hotel's personal data, wrapped by a key that is not here
+--     files            pictures
+--     audit_logs       who changed what, when, from where; a partition for each month
+--   of no hotel: pairing_requests, devices that wait for one; signing_keys, of all tokens; platform_audit, what happened
+--   to the platform; relay_bell and log_origin, one row each
 --
 -- Tenancy has two locks. The keys: every key of a tenant table begins with tenant_id, so that no reference can lead
 -- into another hotel, whatever row-level security says (foreign-key checks ignore it). And row-level security,
 -- enabled and forced: hub_api sees the rows of the one tenant that its transaction has set, and raises without one.
 --
--- Who does what (roles are made by prepare.sql): hub_owner owns tables, hub_log owns the functions that write the
--- log, whoever the writer is; hub_api serves devices, one tenant at a time, and never deletes; hub_relay reads the log
--- of all tenants; hub_auth may only exchange a pairing code; hub_admin is the super-admin.
+-- Triggers keep what no writer may forget: versions, the log, what a plan allows, the audit. The settings of a
+-- transaction tell them who acts (app.actor); functions that refuse on purpose raise HUB01 to HUB04.
+--
+-- Who does what (roles are made by prepare.sql): hub_owner owns tables, hub_log owns the functions that write log and
+-- audit, whoever the writer is; hub_api serves devices and people, one tenant at a time, and never deletes; hub_relay
+-- reads the log of all tenants and clears away what is old; hub_auth finds hotels, pairs devices and reads the keys of
+-- tokens before a tenant is known; hub_admin is the super-admin. Nobody but the owner changes what the audit says.
 
 -- == Ground ==========================================================================================================
 
