@@ -29,6 +29,8 @@ def run(*, check: bool, fresh: bool, port: int | None, workers: int) -> int:
     environ.setdefault("HUB_LOG_LEVEL", "warning")
     if check:
         environ["HUB_PORT"] = str(port or 0)
+        for name in ("HUB_TLS_CERTIFICATE", "HUB_TLS_KEY"):
+            environ.pop(name, None)  # the screens of the check are on this machine
     elif port is not None:
         environ["HUB_PORT"] = str(port)
     with contextlib.ExitStack() as stack:
@@ -52,7 +54,7 @@ def run(*, check: bool, fresh: bool, port: int | None, workers: int) -> int:
         tablet, kitchen = asyncio.run(new_codes(settings, tenant_id, (room, None)))
         if check:
             return run_check(settings, environ, listener, tablet, kitchen, console)
-        base = f"http://{host}:{bound}"
+        base = f"http{'' if settings.tls_certificate is None else 's'}://{host}:{bound}"
         # No box around them: a frame would cut the addresses in a narrow terminal.
         console.print(f"\n[bold]{NAME}[/], twenty rooms and one kitchen\n")
         console.print(f"Guest tablet, room {room}   [cyan]{base}/tablet#claim={tablet}[/]")
