@@ -22,10 +22,18 @@ PLANTED: Final = {
 # As text, as hex and as base64; and what all of the numbers begin with.
 TRACES: Final = ("canary", b"canary".hex(), "Y2FuYXJ5", "2718281828459045")
 
-SECRETIVE: Final = [
-    "tenants", "staff", "staff_codes", "stays", "device_rooms", "pairing_codes", "files", "data_keys",
-    "signing_keys",
-]  # fmt: skip
+# Written down once more here, so that one which a trigger forgets is missed.
+SECRETS: Final = {
+    "tenants": "contact_email_encrypted contact_phone_encrypted",
+    "staff": "email_index email_encrypted password_hash totp_encrypted totp_last_step recovery_hashes pin_hash",
+    "staff_codes": "code_hash",
+    "stays": "guest_name_encrypted guest_phone_encrypted guest_phone_index",
+    "device_rooms": "credential_hash next_credential_hash previous_credential_hash",
+    "pairing_codes": "code_hash",
+    "files": "content",
+    "data_keys": "wrapped",
+    "signing_keys": "wrapped",
+}
 
 
 async def trace_in(admin: Connection, book: str) -> list[str]:
@@ -49,14 +57,15 @@ async def types(admin: Connection, table: str) -> dict[str, str]:
 
 
 async def test_no_table_with_secrets_is_left_out(admin: Connection) -> None:
-    assert [table for table in ROWS if await secrets(admin, table)] == SECRETIVE
+    hidden = {table: await secrets(admin, table) for table in ROWS}
+    assert {table: " ".join(names) for table, names in hidden.items() if names} == SECRETS
 
 
-@pytest.mark.parametrize("table", SECRETIVE)
+@pytest.mark.parametrize("table", SECRETS)
 async def test_secrets_stay_out_but_that_they_changed_is_written(
     admin: Connection, hotel: Hotel, table: str
 ) -> None:
-    hidden, kinds = await secrets(admin, table), await types(admin, table)
+    hidden, kinds = SECRETS[table].split(), await types(admin, table)
     # what is part of the key is planted by the statement that makes the row
     key = {"code_hash"} if table == "staff_codes" else set()
     free = [name for name in hidden if name not in key]
