@@ -10,6 +10,7 @@ import click
 
 from hub import __version__
 from hub.errors import HubError
+from hub.keys.cli import keys
 
 Port = click.IntRange(0, 65535)
 
@@ -18,6 +19,9 @@ Port = click.IntRange(0, 65535)
 @click.version_option(__version__, prog_name="hub")
 def commands() -> None:
     """Live orders between a hotel's guest tablets and its kitchen screens."""
+
+
+commands.add_command(keys)
 
 
 @commands.command()

@@ -23,14 +23,16 @@ class BlindIndex(Struct, frozen=True):
 
 
 class Sealed(Struct, frozen=True):
-    """One encrypted column of a table; `row` is the column that names the row, `tenant` the one that names
-    its hotel."""
+    """One encrypted column of a table, and the index that is made of it."""
 
     table: str
     column: str
     index: BlindIndex | None = None
-    tenant: str = "tenant_id"
-    row: str = "id"
+
+    @property
+    def names(self) -> list[str]:
+        """The column, and that of its index behind it."""
+        return [self.column] if self.index is None else [self.column, self.index.column]
 
 
 def digits(phone: str) -> str:
@@ -41,8 +43,8 @@ def digits(phone: str) -> str:
 STAFF_EMAIL: Final = BlindIndex("email_index", "staff.email", canonical_email)
 GUEST_PHONE: Final = BlindIndex("guest_phone_index", "stays.guest_phone", digits)
 SEALED: Final = (
-    Sealed("tenants", "contact_email_encrypted", tenant="id"),
-    Sealed("tenants", "contact_phone_encrypted", tenant="id"),
+    Sealed("tenants", "contact_email_encrypted"),
+    Sealed("tenants", "contact_phone_encrypted"),
     Sealed("staff", "email_encrypted", STAFF_EMAIL),
     Sealed("staff", "totp_encrypted"),
     Sealed("stays", "guest_name_encrypted"),
