@@ -29,6 +29,7 @@ from hub.realtime.broker import Broker, Channels, MemoryBroker, NoBroker
 from hub.realtime.endpoint import Doors, Endpoint
 from hub.realtime.heartbeat import Heartbeat
 from hub.realtime.join import Past
+from hub.realtime.marks import Marks
 from hub.realtime.node import Node
 from hub.realtime.protocol import CloseCode
 from hub.realtime.redis_broker import RedisBroker
@@ -36,7 +37,7 @@ from hub.realtime.relay import Relay
 from hub.realtime.states import States
 from hub.security.keyring import Keyring
 from hub.security.limits import Limiter, Rule
-from hub.security.sealing import MasterKeys
+from hub.security.sealing import MasterKeys, derived
 from hub.security.tokens import TokenKey, Tokens
 from hub.services import COMMANDS, SOCKET, Pools, build, http_routes, topics_of
 from hub.settings import MasterKey, Settings
@@ -135,7 +136,8 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         channels = Channels(settings.namespace)
         broker: Broker
         if settings.redis_url is not None:
-            broker = RedisBroker(settings.redis_url, channels.relay)
+            marks = Marks([derived(key, "messages") for key in settings.master_keys])
+            broker = RedisBroker(settings.redis_url, channels.relay, marks)
             stack.push_async_callback(broker.aclose)
         else:
             # Several processes cannot hear each other without Redis: they compare heads.

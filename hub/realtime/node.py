@@ -122,9 +122,13 @@ class Node:
         if feed is None:
             return
         try:
-            feed.receive(_decoder.decode(message))
+            event = _decoder.decode(message)
         except msgspec.MsgspecError:
-            _log.warning("a message is not an event", extra={"channel": channel})
+            event = None
+        if event is None or event.tenant_id != feed.tenant_id:
+            _log.warning("a message is not an event of this channel", extra={"channel": channel})
+        else:
+            feed.receive(event)
 
     def interrupted(self) -> None:
         self._look.set()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
 
     from hub.realtime.broker import Listener
+    from hub.realtime.marks import Marks
 
 # A connection that says nothing for so long, although it was pinged, is dead.
 _SILENCE_SECONDS: Final = 6.0
@@ -34,8 +35,9 @@ _log = logging.getLogger(__name__)
 class RedisBroker:
     """See `Broker`."""
 
-    def __init__(self, url: str, control: str) -> None:
-        """`control` is a channel that is always subscribed."""
+    def __init__(self, url: str, control: str, marks: Marks) -> None:
+        """`control` is a channel that is always subscribed. A message without a good mark is dropped."""
+        self._marks = marks
         self._client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
             url,
             protocol=2,  # cheaper to read than RESP3, which pub/sub does not need
@@ -94,7 +96,7 @@ class RedisBroker:
                 heard = now
                 kind = message["type"]
                 if kind == "message":
-                    listener.received(message["channel"].decode(), message["data"])
+                    self._received(listener, message["channel"].decode(), message["data"])
                 elif kind == "subscribe":
                     channel = message["channel"].decode()
                     if channel == self._control and self._control not in missing:
@@ -111,6 +113,13 @@ class RedisBroker:
             if now - pinged > _PING_SECONDS:
                 pinged = now
                 await self._send(lambda pubsub: pubsub.ping())
+
+    def _received(self, listener: Listener, channel: str, marked: bytes) -> None:
+        content = self._marks.take(channel, marked)
+        if content is None:
+            _log.warning("a message in redis is not the hub's own", extra={"channel": channel})
+        else:
+            listener.received(channel, content)
 
     async def subscribe(self, channel: str) -> None:
         self._wanted.add(channel)
@@ -151,7 +160,7 @@ class RedisBroker:
             for batch in _batches(messages):
                 pipeline = self._client.pipeline(transaction=False)
                 for channel, message in batch:
-                    pipeline.publish(channel, message)
+                    pipeline.publish(channel, self._marks.put(channel, message))
                 await pipeline.execute()
         except Exception as error:
             raise BrokerDown(str(error)) from error

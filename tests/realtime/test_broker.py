@@ -13,6 +13,7 @@ import pytest
 
 from hub.realtime import redis_broker
 from hub.realtime.broker import Broker, BrokerDown, MemoryBroker
+from hub.realtime.marks import Marks
 from hub.realtime.redis_broker import RedisBroker
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def connected(station: Station) -> bool:
 
 @asynccontextmanager
 async def redis_station(url: str) -> AsyncIterator[Station]:
-    broker = RedisBroker(url, f"{uuid4().hex}:relay")
+    broker = RedisBroker(url, f"{uuid4().hex}:relay", Marks([b"a key of these tests"]))
     station = Station(broker)
     try:
         yield station
