@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from hub.realtime.session import Session
     from hub.security.principal import Principal
+    from hub.staff.mail import Mailer
 
 # Beside the pool of hub_api, each process holds: two for heads, one for the relay, one to look up codes,
 # one for super-admins.
@@ -102,7 +103,9 @@ def pool_size(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Hub]:
+async def open_hub(
+    settings: Settings, *, clock: Callable[[], datetime] = utc_now, mailer: Mailer | None = None
+) -> AsyncIterator[Hub]:
     """Run the parts of one process; they stop at the end of the block.
 
     Raises SettingError and Unavailable when the process cannot start. `failed` of the hub gets the exception
@@ -128,7 +131,10 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
         keyring = Keyring(auth, MasterKeys(settings.master_keys), settings.keys_seconds)
         signing = await keyring.first()
         tokens = Tokens(signing, settings.token_seconds)
-        services = build(settings, Pools(api, auth, admin), tokens, limiter, clock=clock)
+        services = build(settings, Pools(api, auth, admin), tokens, limiter, clock=clock, mailer=mailer)
+        office = services.office
+        stack.push_async_callback(office.passwords.aclose)
+        stack.push_async_callback(office.after.aclose)
         database = services.database
         log = Log(database, heads)
         presence = Presence(database)
@@ -232,6 +238,8 @@ async def open_hub(settings: Settings, *, clock: Callable[[], datetime] = utc_no
             "retention": retention.run(),
             "keys": keyring.run(signing, tokens.replace),
         }
+        if office.outbox is not None:
+            parts["outbox"] = office.outbox.run()
         tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
         for task in tasks:
             task.add_done_callback(lambda task: part_ended(task, failed))

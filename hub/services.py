@@ -19,10 +19,16 @@ from hub.ops import health
 from hub.orders import commands as order_commands
 from hub.orders import routes as order_routes
 from hub.realtime.protocol import SUBPROTOCOL, ClientFrame, CloseCode, Command, Done, Failed, HubFrame
+from hub.security.hosts import Hosts
 from hub.security.limits import Limiter
+from hub.security.passwords import Passwords
 from hub.security.permissions import Permission
 from hub.security.sealing import MasterKeys
 from hub.security.vault import Vault
+from hub.staff import routes as staff_routes
+from hub.staff.after import After
+from hub.staff.mail import Outbox, SmtpMailer
+from hub.staff.office import Office
 from hub.web import asyncapi
 from hub.web.gate import Gate
 
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from hub.security.principal import Principal
     from hub.security.tokens import Tokens
     from hub.settings import Settings
+    from hub.staff.mail import Mailer
 
 COMMANDS: Final = (*order_commands.OPERATIONS, *menu_commands.OPERATIONS)
 SOCKET: Final = asyncapi.Socket(
@@ -64,21 +71,47 @@ class Services(Struct, frozen=True):
     database: Database
     operations: Operations
     devices: Devices
+    hosts: Hosts
+    office: Office
 
 
 def build(
-    settings: Settings, pools: Pools, tokens: Tokens, limiter: Limiter, *, clock: Callable[[], datetime]
+    settings: Settings,
+    pools: Pools,
+    tokens: Tokens,
+    limiter: Limiter,
+    *,
+    clock: Callable[[], datetime],
+    mailer: Mailer | None = None,
 ) -> Services:
-    """The services of one process."""
+    """The services of one process. `mailer` sends letters in place of the mail server of the settings."""
+    if mailer is None and settings.smtp_url is not None and settings.mail_from is not None:
+        mailer = SmtpMailer(settings.smtp_url, settings.mail_from)
     database = Database(pools.api, clock=clock)
+    vault = Vault(MasterKeys(settings.master_keys), fresh_seconds=settings.keys_seconds)
     return Services(
         gate=Gate(tokens, settings.body_bytes, limiter=limiter, origins=frozenset(settings.allowed_origins)),
         limiter=limiter,
         tokens=tokens,
-        vault=Vault(MasterKeys(settings.master_keys), fresh_seconds=settings.keys_seconds),
+        vault=vault,
         database=database,
         operations=Operations(database, COMMANDS),
         devices=Devices(pools.auth, database, tokens),
+        hosts=Hosts(pools.auth, settings.base_domain),
+        office=Office(
+            database=database,
+            vault=vault,
+            tokens=tokens,
+            passwords=Passwords(
+                processes=settings.password_processes,
+                waiting=settings.password_waiting,
+                rounds=settings.bcrypt_rounds,
+            ),
+            limiter=limiter,
+            after=After(),
+            outbox=None if mailer is None else Outbox(mailer),
+            settings=settings,
+        ),
     )
 
 
@@ -89,6 +122,7 @@ def http_routes(services: Services, watch: health.Health) -> list[BaseRoute]:
         *device_routes.routes(gate, services.devices),
         *menu_routes.routes(gate, database),
         *order_routes.routes(gate, services.operations, database),
+        *staff_routes.routes(gate, services.hosts, services.office),
         *health.routes(watch),
         asyncapi.route(SOCKET, COMMANDS),
     ]
