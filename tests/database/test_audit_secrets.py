@@ -25,7 +25,8 @@ TRACES: Final = ("canary", b"canary".hex(), "Y2FuYXJ5", "2718281828459045")
 # Written down once more here, so that one which a trigger forgets is missed.
 SECRETS: Final = {
     "tenants": "contact_email_encrypted contact_phone_encrypted",
-    "staff": "email_index email_encrypted password_hash totp_encrypted totp_last_step recovery_hashes pin_hash",
+    "staff": "email_index email_encrypted password_hash totp_encrypted totp_last_step recovery_hashes"
+    " pin_hash",
     "staff_codes": "code_hash",
     "stays": "guest_name_encrypted guest_phone_encrypted guest_phone_index",
     "device_rooms": "credential_hash next_credential_hash previous_credential_hash",
