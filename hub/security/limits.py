@@ -3,6 +3,9 @@
 The counts are in Redis, under hashed names. When it is missing or does not answer in time, each process
 counts for itself until it is back: a limit is then up to as many times higher as there are processes, never
 off, and nobody waits.
+
+A hit in Redis costs a tenth of a millisecond, so a process takes a hundredth of a limit at a time and spends
+it by itself. What it has not spent is missing elsewhere: a limit may end that much early, never late.
 """
 
 from __future__ import annotations
@@ -13,11 +16,13 @@ import logging
 import math
 import time
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import Context
 from enum import StrEnum
 from hashlib import blake2b
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
 import redis.asyncio
@@ -38,7 +43,9 @@ _DEADLINE_SECONDS: Final = 0.25
 _RETURN_SECONDS: Final = 1.0
 # Hits that wait for Redis at one time; the others of a burst stand in line for the same deadline.
 _CONNECTIONS: Final = 16
-_REFUSED: Final = 20_000
+_LUMPS: Final = 100
+_KEPT: Final = 20_000
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -70,10 +77,14 @@ class Limiter:
         for rule, rate in rates.items():
             rate.namespace = rule
         self._rates = rates
+        self._lumps = {rule: max(1, rate.amount // _LUMPS) for rule, rate in rates.items()}
         self._alone = {rule: Windows(rate.amount, rate.get_expiry()) for rule, rate in rates.items()}
         # Names must not be guessable from their hashes: there are few IPv4 addresses and few colleagues.
         self._key = derived(settings.master_keys[0], "rate limits")
+        # By name: until when it is refused; hits that are paid for, and until when.
         self._refused: OrderedDict[str, float] = OrderedDict()
+        self._paid: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._buying: dict[str, asyncio.Event] = {}
         self.away: asyncio.Task[None] | None = None
         self._turn = asyncio.Semaphore(_CONNECTIONS)
         self._shared: SlidingWindowCounterRateLimiter | None = None
@@ -116,28 +127,51 @@ class Limiter:
 
     async def _wait(self, rule: Rule, name: str) -> float:
         """Count; the seconds until the next hit may be allowed, 0 when this one is."""
-        if self._shared is None or self.away is not None:
-            return self._alone[rule].hit(name)
-        now = time.monotonic()
         known = f"{rule}/{name}"
-        if (until := self._refused.get(known, 0.0)) > now:
-            # whoever goes on in spite of a refusal costs no more than this
-            return until - now
-        rate = self._rates[rule]
+        while self._shared is not None and self.away is None:
+            now = time.monotonic()
+            if (until := self._refused.get(known, 0.0)) > now:
+                # whoever goes on in spite of a refusal costs no more than this
+                return until - now
+            paid, until = self._paid.get(known, (0, 0.0))
+            if paid and until > now:
+                self._paid[known] = paid - 1, until
+                return 0.0
+            if (buying := self._buying.get(known)) is not None:
+                await buying.wait()
+                continue
+            try:
+                async with asyncio.timeout(_DEADLINE_SECONDS), self._buy(known, rule):
+                    return await self._ask(self._shared, rule, name, known)
+            except Exception as error:  # noqa: BLE001 - redis-py raises anything on a cut connection; a limiter
+                # in trouble must not fail what it guards
+                self._lost(error)
+        return self._alone[rule].hit(name)
+
+    @asynccontextmanager
+    async def _buy(self, known: str, rule: Rule) -> AsyncIterator[None]:
+        """A turn at Redis; of those who want the same lump at the same time, one takes it for all."""
+        done = asyncio.Event()
+        if self._lumps[rule] > 1:
+            self._buying[known] = done
         try:
-            async with asyncio.timeout(_DEADLINE_SECONDS), self._turn:
-                if await self._shared.hit(rate, name):
-                    return 0.0
-                stats = await self._shared.get_window_stats(rate, name)
-        except Exception as error:  # noqa: BLE001 - redis-py raises anything on a cut connection; a limiter in
-            # trouble must not fail what it guards
-            self._lost(error)
-            return self._alone[rule].hit(name)
+            async with self._turn:
+                yield
+        finally:
+            self._buying.pop(known, None)
+            done.set()
+
+    async def _ask(self, shared: SlidingWindowCounterRateLimiter, rule: Rule, name: str, known: str) -> float:
+        rate, lump = self._rates[rule], self._lumps[rule]
+        if await shared.hit(rate, name, cost=lump):
+            if lump > 1:
+                _keep(self._paid, known, (lump - 1, time.monotonic() + rate.get_expiry()))
+            return 0.0
+        if lump > 1 and await shared.hit(rate, name):
+            return 0.0
+        stats = await shared.get_window_stats(rate, name)
         seconds = max(stats.reset_time - time.time(), 0.001)
-        self._refused[known] = now + seconds
-        self._refused.move_to_end(known)
-        if len(self._refused) > _REFUSED:
-            self._refused.popitem(last=False)
+        _keep(self._refused, known, time.monotonic() + seconds)
         return seconds
 
     def _lost(self, error: Exception) -> None:
@@ -166,6 +200,14 @@ class Limiter:
             await asyncio.gather(self.away, return_exceptions=True)
         if self._shared is not None:
             await self._pool.aclose()
+
+
+def _keep(kept: OrderedDict[str, T], name: str, value: T) -> None:
+    """Of too many, the oldest goes."""
+    kept[name] = value
+    kept.move_to_end(name)
+    if len(kept) > _KEPT:
+        kept.popitem(last=False)
 
 
 @functools.lru_cache(4096)

@@ -66,6 +66,25 @@ async def test_a_burst_is_counted_one_by_one(settings: Settings) -> None:
         assert sum(await asyncio.gather(*(allowed(limiter, 1) for _ in range(200)))) == 20
 
 
+async def test_a_wide_limit_is_spent_in_lumps(settings: Settings) -> None:
+    async with limiters(settings, 2, limit_device="1000/hour") as (one, other):
+        client = redis.asyncio.Redis.from_url(settings.redis_url or "")
+
+        async def asked() -> int:
+            calls: int = (await client.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"]
+            return calls
+
+        before = await asked()
+        assert await allowed(one, 300, Rule.DEVICE) == 300
+        assert sum(await asyncio.gather(*(allowed(one, 1, Rule.DEVICE) for _ in range(200)))) == 200
+        assert await asked() - before == 50, "one buys for all who come at the same time"
+        total = 500
+        for limiter, times in ((other, 495), (one, 50), (other, 50)):
+            total += await allowed(limiter, times, Rule.DEVICE)
+        assert total == 1000, "when a lump is no longer to be had, one by one"
+        await client.aclose()
+
+
 @pytest.mark.parametrize("with_redis", [True, False])
 async def test_the_refusal_says_when_to_come_back(settings: Settings, with_redis: bool) -> None:
     async with limiters(settings, redis_url=settings.redis_url if with_redis else None) as (limiter,):
