@@ -23,8 +23,9 @@ from hub.db.pool import Role, create_pool
 from hub.security.keyring import place
 from hub.security.sealing import MasterKeys
 from hub.security.tokens import TokenKey
-from hub.settings import TO_MIGRATE, MasterKey, Settings, load
+from hub.settings import TO_MIGRATE, Settings, load
 from tests.factories import Hotel, make_hotel
+from tests.keys import MASTER_KEY as MASTER_KEY
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 collect_ignore = [] if find_spec("playwright") else ["browser"]
 TEMPLATE = "hub_template"
 TOKEN_KEY = TokenKey(kid="test", algorithm="HS256", secret=b"a secret of the tests, 32 bytes or more")
-MASTER_KEY = MasterKey(kid="test", secret=b"the master key of all the tests!")
 
 
 def pytest_asyncio_loop_factories(

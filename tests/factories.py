@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from uuid import UUID, uuid4
 
 from msgspec import Struct
 
 from hub.db.ids import uuid7
+from hub.db.scope import Scope, utc_now
 from hub.security.principal import PLATFORM, Principal
+from hub.security.sealing import MasterKeys
+from hub.security.vault import Vault
+from tests.keys import MASTER_KEY
 
 if TYPE_CHECKING:
-    from hub.db.pool import Connection
+    from hub.db.pool import Connection, Pooled
     from hub.security.permissions import StaffRole
 
 
@@ -121,33 +125,72 @@ async def make_hotel(admin: Connection, *, rooms: int = 2, prices_include_tax: b
     return Hotel(tenant_id, slug, tuple(made), kitchen_id, menu)
 
 
-async def make_staff(admin: Connection, hotel: Hotel, role: StaffRole) -> Principal:
-    """A new member of staff who has signed in; a super-admin is one of the platform."""
-    tenant_id = PLATFORM if role == "super_admin" else hotel.tenant_id
-    mark = uuid4()
+# The hash of a password that nobody has.
+_NOBODY = f"$2b$04${'.' * 53}"
+
+
+async def make_person(
+    admin: Connection,
+    tenant_id: UUID,
+    role: StaffRole,
+    *,
+    email: str | None = None,
+    password_hash: str = _NOBODY,
+    permissions: tuple[str, ...] = (),
+) -> UUID:
+    """A member of staff whose address is proven; the id. The name is the role."""
     # A hotel of the tests has as many people as they need.
     await admin.execute(
         "UPDATE app.tenants SET user_limit = 1000 WHERE id = $1 AND user_limit = 5", tenant_id
     )
-    staff_id: UUID = await admin.fetchval(
-        "INSERT INTO app.staff (tenant_id, email_index, email_encrypted, password_hash, name, role,"
-        " email_verified) VALUES ($1, sha256(convert_to($2, 'UTF8')), 'v1:', 'x', $3, $3, true) RETURNING id",
-        tenant_id,
-        str(mark),
-        role,
-    )
+    staff_id = uuid7()
+    address = email or f"{staff_id.hex}@hotel.example"
+    async with admin.transaction():
+        await admin.execute("SELECT set_config('app.current_tenant_id', $1, true)", str(tenant_id))
+        # A superuser's connection in place of one of the hub's pool.
+        scope = Scope(cast("Pooled", admin), tenant_id, utc_now(), writes=True)
+        vault = Vault(MasterKeys((MASTER_KEY,)))
+        await admin.execute(
+            "INSERT INTO app.staff (tenant_id, id, email_index, email_encrypted, password_hash, name, role,"
+            " permissions, email_verified) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, true)",
+            tenant_id,
+            staff_id,
+            await vault.index(scope, "staff.email", address),
+            await vault.seal(scope, "staff", "email_encrypted", staff_id, address),
+            password_hash,
+            role,
+            list(permissions),
+        )
+    return staff_id
+
+
+async def make_staff(admin: Connection, hotel: Hotel, role: StaffRole) -> Principal:
+    """A new member of staff who has signed in; a super-admin is one of the platform."""
+    tenant_id = PLATFORM if role == "super_admin" else hotel.tenant_id
+    return await signed_in(admin, tenant_id, await make_person(admin, tenant_id, role), role)
+
+
+async def signed_in(admin: Connection, tenant_id: UUID, staff_id: UUID, role: StaffRole) -> Principal:
+    """The principal of a new sign-in."""
     session_id: UUID = await admin.fetchval(
         "INSERT INTO app.staff_sessions (tenant_id, staff_id, expires_at)"
         " VALUES ($1, $2, now() + interval '1 day') RETURNING id",
         tenant_id,
         staff_id,
     )
+    row = await admin.fetchrow(
+        "SELECT access_version, permissions FROM app.staff WHERE tenant_id = $1 AND id = $2",
+        tenant_id,
+        staff_id,
+    )
+    assert row is not None
     return Principal(
         tenant_id=tenant_id,
         id=staff_id,
         kind="staff",
         expires_at=time.time() + 900,
         role=role,
+        extra=frozenset(row["permissions"]),
         session_id=session_id,
-        access_version=1,
+        access_version=row["access_version"],
     )
