@@ -54,7 +54,9 @@ async def opened(settings: Settings) -> AsyncIterator[Access]:
 async def show() -> None:
     """`hub keys list`."""
     async with opened(load(os.environ)) as access:
-        table = Table("for", "key", "state", "since", "master key", box=None, header_style="bold")
+        table = Table(
+            "for", "key", "state", "since", "master key", box=None, pad_edge=False, header_style="bold"
+        )
         async with access.database.read(PLATFORM, rotation.actor()) as scope:
             for key in await scope.fetch(ALL_SIGNING_KEYS):
                 since = _day(key["created_at"])
@@ -135,8 +137,13 @@ def _waiting(console: Console, name: str, seconds: float) -> None:
 
 def _state(key: asyncpg.Record) -> str:
     moment = key["signs_from"] if key["state"] == "next" else key["verifies_until"]
-    words = {"signs": "signs", "next": "signs from", "verifies": "verifies until", "over": "over since"}
-    return words[key["state"]] if moment is None else f"{words[key['state']]} {_moment(moment)}"
+    words = {
+        "signs": "signs, verifies until",
+        "next": "signs from",
+        "verifies": "verifies until",
+        "over": "over since",
+    }
+    return str(key["state"]) if moment is None else f"{words[key['state']]} {_moment(moment)}"
 
 
 def _moment(moment: datetime) -> str:
