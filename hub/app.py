@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from hub.realtime.session import Session
     from hub.security.principal import Principal
     from hub.staff.mail import Mailer
+    from hub.staff.office import Office
 
 # Beside the pool of hub_api, each process holds: two for heads, one for the relay, one to look up codes,
 # one for super-admins.
@@ -73,6 +74,7 @@ class Hub(Struct, frozen=True):
     health: health.Health
     failed: asyncio.Future[None]
     settings: Settings
+    office: Office
 
     async def drain(self) -> None:
         """Say goodbye to all sessions in batches, with spread moments to come back, and wait for them."""
@@ -244,7 +246,7 @@ async def open_hub(
         for task in tasks:
             task.add_done_callback(lambda task: part_ended(task, failed))
         stack.push_async_callback(_stop, tasks)
-        yield Hub(app, node, past, relay, watch, failed, settings)
+        yield Hub(app, node, past, relay, watch, failed, settings, office)
 
 
 def part_ended(task: asyncio.Task[None], failed: asyncio.Future[None], *, wanted: bool = False) -> None:
