@@ -17,15 +17,16 @@ from uuid import UUID
 from msgspec import Raw, Struct
 from starlette.routing import WebSocketRoute
 
+from hub.db.ids import uuid7
 from hub.db.pool import Role, connect, create_pool, unconnected
-from hub.db.scope import utc_now
+from hub.db.scope import Actor, utc_now
 from hub.devices.presence import Presence
-from hub.errors import SettingError
+from hub.errors import HubError, SettingError
 from hub.log.event import rfc3339
 from hub.log.store import Log
 from hub.ops import health
 from hub.ops.retention import Retention
-from hub.realtime.broker import Broker, Channels, MemoryBroker, NoBroker
+from hub.realtime.broker import Broker, BrokerDown, Channels, MemoryBroker, NoBroker
 from hub.realtime.endpoint import Doors, Endpoint
 from hub.realtime.heartbeat import Heartbeat
 from hub.realtime.join import Past
@@ -35,11 +36,12 @@ from hub.realtime.protocol import CloseCode
 from hub.realtime.redis_broker import RedisBroker
 from hub.realtime.relay import Relay
 from hub.realtime.states import States
+from hub.security import events
 from hub.security.keyring import Keyring
 from hub.security.limits import Limiter, Rule
 from hub.security.sealing import MasterKeys, derived
 from hub.security.tokens import TokenKey, Tokens
-from hub.services import COMMANDS, SOCKET, Pools, build, http_routes, topics_of
+from hub.services import SOCKET, Pools, Services, build, commands, http_routes, topics_of
 from hub.settings import MasterKey, Settings
 from hub.web import asyncapi, openapi
 from hub.web.site import site
@@ -47,6 +49,7 @@ from hub.web.site import site
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from hub.db.scope import Scope
     from hub.realtime.session import Session
     from hub.security.principal import Principal
     from hub.staff.mail import Mailer
@@ -139,7 +142,6 @@ async def open_hub(
         stack.push_async_callback(office.after.aclose)
         database = services.database
         log = Log(database, heads)
-        presence = Presence(database)
 
         channels = Channels(settings.namespace)
         broker: Broker
@@ -156,12 +158,20 @@ async def open_hub(
             # The broker of one process brings only what its own relay reads.
             return broker.connected and (settings.redis_url is not None or relay.standing.is_set())
 
+        async def tell(message: bytes) -> None:
+            # What is lost here is noticed at the next sign of life of the older session.
+            with contextlib.suppress(BrokerDown):
+                await broker.publish([(channels.sessions, message)])
+
+        presence = Presence(database, replaced=lambda session: node.replaced(session), tell=tell)
+        await broker.subscribe(channels.sessions)
         node = Node(
             broker,
             courier,
             channels,
             log.heads,
             log.page,
+            heard=presence.heard,
             page_events=settings.replay_page,
             heads_seconds=settings.heads_seconds,
             heads_alone_seconds=settings.heads_alone_seconds,
@@ -194,12 +204,27 @@ async def open_hub(
             await limiter.hit(Rule.TENANT, principal.tenant_id)
             return await services.operations.call(name, principal, op_id, args)
 
+        def opened(principal: Principal, session: UUID) -> None:
+            # Members of staff look at as many windows as they like.
+            if principal.kind != "staff":
+                presence.opened(principal.tenant_id, principal.id, session)
+
+        async def stranger(fresh: Principal, at: Principal) -> None:
+            actor = Actor(user_id=fresh.id, role=fresh.called, request_id=uuid7())
+
+            async def work(scope: Scope) -> None:
+                await events.record(scope, "tenant.refused", at.id, {"tenant_id": at.tenant_id})
+
+            with contextlib.suppress(HubError):
+                await database.transaction(fresh.tenant_id, actor, work, idempotent=True)
+
         doors = Doors(
             verify=tokens.verify,
             topics=topics_of,
             call=call,
-            opened=lambda principal, session: presence.opened(principal.tenant_id, principal.id, session),
+            opened=opened,
             closed=lambda principal, session: presence.closed(principal.tenant_id, session),
+            stranger=stranger,
         )
         endpoint = Endpoint(node, past, heartbeat, doors, settings)
 
@@ -275,18 +300,25 @@ async def _close(pool: Any) -> None:
 
 def openapi_document() -> str:
     """The OpenAPI 3.1 document as JSON text."""
-    return json.dumps(asyncio.run(_describe()), ensure_ascii=False, indent=2)
+
+    async def describe() -> dict[str, Any]:
+        return openapi.document(http_routes(_unserved(), health.Health(())))
+
+    return json.dumps(asyncio.run(describe()), ensure_ascii=False, indent=2)
 
 
 def asyncapi_document() -> str:
     """The AsyncAPI 3.0 document as JSON text."""
-    return json.dumps(asyncapi.document(SOCKET, COMMANDS), ensure_ascii=False, indent=2)
+
+    async def describe() -> dict[str, Any]:
+        return asyncapi.document(SOCKET, commands(_unserved().vault))
+
+    return json.dumps(asyncio.run(describe()), ensure_ascii=False, indent=2)
 
 
-async def _describe() -> dict[str, Any]:
-    # The routes describe themselves; nothing behind them is called.
+def _unserved() -> Services:
+    """For the descriptions: routes and commands describe themselves, nothing behind them is called."""
     pool = unconnected()
     settings = Settings(database_url="postgresql://", master_keys=(MasterKey("none", bytes(32)),))
     tokens = Tokens((TokenKey("none", "HS256", bytes(32)),), 60)
-    services = build(settings, Pools(pool, pool, pool), tokens, Limiter(settings), clock=utc_now)
-    return openapi.document(http_routes(services, health.Health(())))
+    return build(settings, Pools(pool, pool, pool), tokens, Limiter(settings), clock=utc_now)

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from msgspec import Struct
 
+from hub.audit import routes as audit_routes
 from hub.db.database import Database
+from hub.devices import fleet_routes
 from hub.devices import routes as device_routes
 from hub.devices.commands import Devices
+from hub.devices.cooks import CookCommands
+from hub.devices.pairing import APPROVE, Pairing
 from hub.menu import commands as menu_commands
 from hub.menu import routes as menu_routes
 from hub.operations import Operations
@@ -29,6 +33,11 @@ from hub.staff import routes as staff_routes
 from hub.staff.after import After
 from hub.staff.mail import Outbox, SmtpMailer
 from hub.staff.office import Office
+from hub.stays import routes as stay_routes
+from hub.stays.commands import FrontDesk
+from hub.tenants import file_routes
+from hub.tenants import routes as tenant_routes
+from hub.tenants.commands import Platform
 from hub.web import asyncapi
 from hub.web.gate import Gate
 
@@ -36,12 +45,12 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from hub.db.pool import Pool
+    from hub.operations import Operation
     from hub.security.principal import Principal
     from hub.security.tokens import Tokens
     from hub.settings import Settings
     from hub.staff.mail import Mailer
 
-COMMANDS: Final = (*order_commands.OPERATIONS, *menu_commands.OPERATIONS)
 SOCKET: Final = asyncapi.Socket(
     path="/ws",
     subprotocol=SUBPROTOCOL,
@@ -69,10 +78,25 @@ class Services(Struct, frozen=True):
     tokens: Tokens
     vault: Vault
     database: Database
+    platform: Database
     operations: Operations
     devices: Devices
+    pairing: Pairing
+    approvals: Operations
+    public_url: str | None
+    tenants: Platform
     hosts: Hosts
     office: Office
+
+
+def commands(vault: Vault) -> tuple[Operation, ...]:
+    """Every command of the socket; most of them stand behind HTTP too."""
+    return (
+        *order_commands.OPERATIONS,
+        *menu_commands.OPERATIONS,
+        *FrontDesk(vault).operations(),
+        *CookCommands(vault).operations(),
+    )
 
 
 def build(
@@ -88,15 +112,22 @@ def build(
     if mailer is None and settings.smtp_url is not None and settings.mail_from is not None:
         mailer = SmtpMailer(settings.smtp_url, settings.mail_from)
     database = Database(pools.api, clock=clock)
+    platform = Database(pools.admin, clock=clock)
     vault = Vault(MasterKeys(settings.master_keys), fresh_seconds=settings.keys_seconds)
+    devices = Devices(pools.auth, database, tokens, credential_days=settings.credential_days)
     return Services(
         gate=Gate(tokens, settings.body_bytes, limiter=limiter, origins=frozenset(settings.allowed_origins)),
         limiter=limiter,
         tokens=tokens,
         vault=vault,
         database=database,
-        operations=Operations(database, COMMANDS),
-        devices=Devices(pools.auth, database, tokens),
+        platform=platform,
+        tenants=Platform(platform, vault, base_domain=settings.base_domain),
+        operations=Operations(database, commands(vault)),
+        devices=devices,
+        pairing=Pairing(pools.auth, database, devices, limiter),
+        approvals=Operations(database, [APPROVE]),
+        public_url=settings.public_url,
         hosts=Hosts(pools.auth, settings.base_domain),
         office=Office(
             database=database,
@@ -119,12 +150,19 @@ def http_routes(services: Services, watch: health.Health) -> list[BaseRoute]:
     """Every address but the pages and the socket."""
     gate, database = services.gate, services.database
     return [
-        *device_routes.routes(gate, services.devices),
+        *device_routes.routes(
+            gate, services.devices, services.pairing, services.limiter, services.public_url
+        ),
+        *fleet_routes.routes(gate, services.pairing, services.approvals, database),
         *menu_routes.routes(gate, database),
         *order_routes.routes(gate, services.operations, database),
+        *stay_routes.routes(gate, services.operations, database, services.vault),
         *staff_routes.routes(gate, services.hosts, services.office),
+        *audit_routes.routes(gate, database, services.platform),
+        *tenant_routes.routes(gate, services.tenants),
+        *file_routes.routes(gate, database),
         *health.routes(watch),
-        asyncapi.route(SOCKET, COMMANDS),
+        asyncapi.route(SOCKET, commands(services.vault)),
     ]
 
 

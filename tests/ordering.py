@@ -11,7 +11,10 @@ from hub.db.database import Database
 from hub.operations import Operations
 from hub.orders.documents import ChangedOrder, OneOrder, Order
 from hub.security.principal import Principal
-from hub.services import COMMANDS
+from hub.security.sealing import MasterKeys
+from hub.security.vault import Vault
+from hub.services import commands
+from tests.conftest import MASTER_KEY
 from tests.factories import Hotel
 
 T = TypeVar("T")
@@ -26,7 +29,7 @@ class Client:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.operations = Operations(database, COMMANDS)
+        self.operations = Operations(database, commands(Vault(MasterKeys((MASTER_KEY,)))))
 
     async def call(
         self, principal: Principal, name: str, wanted: type[T], op_id: UUID | None = None, /, **args: object

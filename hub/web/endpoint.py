@@ -29,17 +29,20 @@ GuardedRun: TypeAlias = Callable[[Request, Principal], Awaitable[Result]]
 class Spec(Struct, frozen=True, kw_only=True):
     """What a client may know of an endpoint: `body`, `query` and `result` are the types of its JSON.
 
-    `once` asks for an operation id in the header Idempotency-Key. `errors` are those that only this
-    endpoint gives; the ones that follow from the rest are not repeated here.
+    `accepts` are the media types of a body, `gives` those of an answer, that is not JSON. `once` asks for an
+    operation id in the header Idempotency-Key. `errors` are those that only this endpoint gives; the ones
+    that follow from the rest are not repeated here.
     """
 
     name: str
     summary: str
     tag: str
-    result: type[Struct]
+    result: type[Struct] | None = None
     status: HTTPStatus = HTTPStatus.OK
     body: type[Struct] | None = None
     query: type[Struct] | None = None
+    accepts: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
     errors: tuple[type[HubError], ...] = ()
     once: bool = False
 

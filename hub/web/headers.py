@@ -1,4 +1,5 @@
-"""Security headers on every HTTP answer: the pages load nothing from elsewhere and nobody frames them."""
+"""Security headers on every HTTP answer: the pages load nothing from elsewhere and nobody frames them. What
+an answer says of itself, such as a stricter policy, stands."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *added]
+                own = message.get("headers", ())
+                names = {name for name, _ in own}
+                message["headers"] = [*own, *(header for header in added if header[0] not in names)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

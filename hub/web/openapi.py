@@ -34,6 +34,7 @@ from hub.web.problems import MEDIA_TYPE, Problem
 
 PATH: Final = "/api/openapi.json"
 _PARAMETER: Final = re.compile(r"{(\w+)}")
+_TEXT: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 100}
 _UUID: Final[Json] = {"type": "string", "format": "uuid"}
 
 
@@ -96,7 +97,7 @@ def document(routes: Iterable[BaseRoute]) -> Json:
 def _operation(endpoint: Endpoint, schemas: dict[type, Json], components: dict[str, Any]) -> Json:
     spec = endpoint.spec
     parameters: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": _UUID}
+        {"name": name, "in": "path", "required": True, "schema": _UUID if name.endswith("id") else _TEXT}
         for name in _PARAMETER.findall(endpoint.path)
     ]
     if spec.once:
@@ -116,8 +117,8 @@ def _operation(endpoint: Endpoint, schemas: dict[type, Json], components: dict[s
         for name, schema in shape["properties"].items():
             parameters.append({"name": name, "in": "query", "required": name in required, "schema": schema})
     success: Json = {
-        "description": inspect.cleandoc(spec.result.__doc__ or spec.summary),
-        "content": {"application/json": {"schema": schemas[spec.result]}},
+        "description": inspect.cleandoc((spec.result and spec.result.__doc__) or spec.summary),
+        "content": _content(spec.result, spec.gives, schemas),
     }
     operation: Json = {
         "operationId": spec.name,
@@ -127,8 +128,7 @@ def _operation(endpoint: Endpoint, schemas: dict[type, Json], components: dict[s
     }
     if parameters:
         operation["parameters"] = parameters
-    if spec.body is not None:
-        content = {"application/json": {"schema": schemas[spec.body]}}
+    if content := _content(spec.body, spec.accepts, schemas):
         operation["requestBody"] = {"required": True, "content": content}
     if endpoint.permission is None:
         operation["security"] = []
@@ -138,12 +138,20 @@ def _operation(endpoint: Endpoint, schemas: dict[type, Json], components: dict[s
     return operation
 
 
+def _content(kind: type | None, others: tuple[str, ...], schemas: dict[type, Json]) -> Json:
+    """A body or an answer: JSON of this type, or octets of the other media types."""
+    content: Json = {media: {"schema": {"type": "string", "format": "binary"}} for media in others}
+    if kind is not None:
+        content["application/json"] = {"schema": schemas[kind]}
+    return content
+
+
 def _failures(endpoint: Endpoint) -> Json:
     spec = endpoint.spec
     errors: set[type[HubError]] = {*spec.errors, Internal, RateLimited, Unavailable}
     if endpoint.permission is not None:
         errors |= {Unauthorized, TokenExpired, Forbidden, TenantClosed}
-    if spec.body is not None:
+    if spec.body is not None or spec.accepts:
         errors |= {InvalidInput, TooLarge, UnsupportedMediaType}
     if spec.query is not None or _PARAMETER.search(endpoint.path):
         errors.add(InvalidInput)

@@ -15,10 +15,14 @@ from hub import __version__
 from hub.app import asyncapi_document
 from hub.realtime.protocol import ClientFrame, CloseCode, Command, HubFrame
 from hub.security.permissions import holders
-from hub.services import COMMANDS, SOCKET
+from hub.security.sealing import MasterKeys
+from hub.security.vault import Vault
+from hub.services import SOCKET, commands
 from hub.web.asyncapi import document
 from hub.web.description import Json
+from tests.conftest import MASTER_KEY
 
+COMMANDS = commands(Vault(MasterKeys((MASTER_KEY,))))
 NAME = re.compile(r"[\w.-]+")
 
 
@@ -156,10 +160,10 @@ def test_every_frame_is_described(api: AsyncApi) -> None:
 
 
 def test_every_command_is_described(api: AsyncApi) -> None:
-    commands = {name: action for name, action in api.operations.items() if action.reply is not None}
-    assert set(commands) == {operation.name for operation in COMMANDS}
+    described = {name: action for name, action in api.operations.items() if action.reply is not None}
+    assert set(described) == {operation.name for operation in COMMANDS}
     for operation in COMMANDS:
-        action, payload = commands[operation.name], api.components.messages[operation.name].payload
+        action, payload = described[operation.name], api.components.messages[operation.name].payload
         assert action.action == "receive"
         assert (action.actors, action.once) == (holders(operation.permission), operation.once)
         assert action.writes == operation.writes

@@ -1,0 +1,1 @@
+"""Stays: guests move in, change rooms and leave."""
