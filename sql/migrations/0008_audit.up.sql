@@ -167,17 +167,19 @@ DECLARE
     row_key text;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
-        SELECT array_agg(a.key ORDER BY a.key) INTO columns FROM jsonb_each(after) AS a
+        SELECT array_agg(a.key ORDER BY a.key), jsonb_object_agg(a.key, before -> a.key), jsonb_object_agg(a.key, a.value)
+        INTO columns, before, after
+        FROM jsonb_each(after) AS a
         WHERE a.value IS DISTINCT FROM before -> a.key AND a.key <> 'updated_at';
         IF columns IS NULL THEN
             RETURN NULL;
         END IF;
-        SELECT jsonb_object_agg(name, before -> name), jsonb_object_agg(name, after -> name) INTO before, after
-        FROM unnest(columns) AS name;
     END IF;
     SELECT string_agg(whole ->> name, '/') INTO row_key FROM unnest(string_to_array(TG_ARGV[0], ',')) AS name;
-    before := app.redacted(before, secrets);
-    after := app.redacted(after, secrets);
+    IF secrets <> '{}' THEN
+        before := app.redacted(before, secrets);
+        after := app.redacted(after, secrets);
+    END IF;
     IF TG_ARGV[2] IS DISTINCT FROM 'platform' THEN
         INSERT INTO app.audit_logs (tenant_id, operation, table_name, record, user_id, user_role, cook_id, old, new,
                                     changed, ip, user_agent, request_id)
