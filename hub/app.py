@@ -163,7 +163,10 @@ async def open_hub(
             with contextlib.suppress(BrokerDown):
                 await broker.publish([(channels.sessions, message)])
 
-        presence = Presence(database, replaced=lambda session: node.replaced(session), tell=tell)
+        def replaced(session: UUID) -> None:
+            node.replaced(session)
+
+        presence = Presence(database, replaced=replaced, tell=tell)
         await broker.subscribe(channels.sessions)
         node = Node(
             broker,

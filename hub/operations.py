@@ -19,7 +19,7 @@ from msgspec import Raw, Struct
 
 from hub.db.queries import load
 from hub.db.scope import Scope
-from hub.errors import InvalidInput, OperationInProgress, OperationMismatch, UnknownCommand
+from hub.errors import HubError, InvalidInput, OperationInProgress, OperationMismatch, UnknownCommand
 
 if TYPE_CHECKING:
     from hub.db.database import Database
@@ -35,6 +35,13 @@ T = TypeVar("T", bound=Struct)
 
 # Handlers take their own type of arguments; `Operation.args` is what makes the call type-safe at run time.
 Handler = Callable[[Scope, "Principal", Any], Awaitable[Struct]]
+
+
+class Refused(Struct, frozen=True):
+    """What an operation returns when it refuses and has yet written something that must stay, such as a
+    counted failure: the transaction commits, and the caller gets `error`. Not for one with `once`."""
+
+    error: HubError
 
 
 class Operation(Struct, frozen=True, kw_only=True):
@@ -79,13 +86,17 @@ class Operations:
             async with self._database.read(principal.tenant_id, actor) as scope:
                 return Raw(msgspec.json.encode(await operation.run(scope, principal, args)))
 
-        async def work(scope: Scope) -> Raw:
-            if not operation.once or op_id is None:
-                return Raw(msgspec.json.encode(await operation.run(scope, principal, args)))
-            return await _once(scope, principal, operation, op_id, args)
+        async def work(scope: Scope) -> Raw | Refused:
+            if operation.once and op_id is not None:
+                return await _once(scope, principal, operation, op_id, args)
+            result = await operation.run(scope, principal, args)
+            return result if isinstance(result, Refused) else Raw(msgspec.json.encode(result))
 
         # Without an id only what may be repeated by its nature is in the table (first writer wins).
-        return await self._database.transaction(principal.tenant_id, actor, work, idempotent=True)
+        result = await self._database.transaction(principal.tenant_id, actor, work, idempotent=True)
+        if isinstance(result, Refused):
+            raise result.error
+        return result
 
 
 async def _once(scope: Scope, principal: Principal, operation: Operation, op_id: UUID, args: Struct) -> Raw:

@@ -89,6 +89,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     keys_seconds: Seconds = 5.0
     # Life of a device token: a stolen one is good for so long; each device asks for a new one as often.
     token_seconds: Annotated[int, Meta(ge=60, le=86_400, description="seconds, 60 to 86400")] = 900
+    # A device whose credential is older is told to get a new one; the old one stays good until that is used.
+    credential_days: Annotated[float, Meta(gt=0, le=3650, description="days, up to 3650")] = 30.0
 
     # Letters to staff: invitations, forgotten passwords. smtp:// goes over to TLS before it says anything and
     # sends nothing without; smtps:// begins with TLS. A `:`, `/` or `@` in the password is written as %3A,

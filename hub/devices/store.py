@@ -1,4 +1,4 @@
-"""Devices in the database."""
+"""Devices in the database: their credentials, and which of them are online."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _queries = load("devices")
 CLAIM_CODE = _queries["claim_code"]
 DEVICE = _queries["device"]
+OFFER_CREDENTIAL = _queries["offer_credential"]
+PROMOTE_CREDENTIAL = _queries["promote_credential"]
+WIPED = _queries["wiped"]
 OPEN_SESSIONS = _queries["open_sessions"]
 SEE_SESSIONS = _queries["see_sessions"]
 CLOSE_SESSIONS = _queries["close_sessions"]
@@ -46,6 +49,21 @@ async def claim_code(auth_pool: Pool, code_hash: bytes, credential_hash: bytes) 
 async def device(scope: Scope, device_id: UUID) -> Device | None:
     row = await scope.fetchrow(DEVICE, scope.tenant_id, device_id)
     return None if row is None else msgspec.convert(dict(row), Device)
+
+
+async def offer_credential(scope: Scope, device_id: UUID, present: bytes, following: bytes) -> bool:
+    """Give the device its next credential; False when the present one is another by now."""
+    return bool(await scope.execute(OFFER_CREDENTIAL, scope.tenant_id, device_id, present, following))
+
+
+async def promote_credential(scope: Scope, device_id: UUID, following: bytes) -> bool:
+    """Make the next credential the present one; False when that has been done."""
+    return bool(await scope.execute(PROMOTE_CREDENTIAL, scope.tenant_id, device_id, following))
+
+
+async def wiped(scope: Scope, device_id: UUID) -> None:
+    """The device holds nothing of the last guest any more."""
+    await scope.execute(WIPED, scope.tenant_id, device_id)
 
 
 async def open_sessions(scope: Scope, opened: Mapping[UUID, datetime]) -> dict[UUID, int]:

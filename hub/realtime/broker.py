@@ -19,6 +19,7 @@ class Channels:
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self.relay = f"{namespace}:relay"
+        self.sessions = f"{namespace}:sessions"
 
     def events(self, tenant_id: UUID) -> str:
         """Where a tenant's events are published."""

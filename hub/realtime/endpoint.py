@@ -59,7 +59,8 @@ class Doors(Struct, frozen=True):
 
     `verify` turns a token into a principal, or raises Unauthorized. `topics` says what a principal may see.
     `call` runs a command: name, principal, operation id, JSON arguments. `opened` and `closed` are told of
-    every session.
+    every session. `stranger` writes down that a token of another tenant came to a session: the token's
+    principal, and the session's.
     """
 
     verify: Callable[[str], Principal]
@@ -67,6 +68,7 @@ class Doors(Struct, frozen=True):
     call: Callable[[str, Principal, UUID | None, Raw], Awaitable[Raw]]
     opened: Callable[[Principal, UUID], None]
     closed: Callable[[Principal, UUID], None]
+    stranger: Callable[[Principal, Principal], Awaitable[None]]
 
 
 class Endpoint:
@@ -217,13 +219,13 @@ class Endpoint:
                         session.close(CloseCode.RATE)
                         return
                 case Refresh():
-                    if not self._refresh(session, frame):
+                    if not await self._refresh(session, frame):
                         return
                 case Hello():
                     session.close(CloseCode.BAD_FRAME, "hello was said already")
                     return
 
-    def _refresh(self, session: Session, frame: Refresh) -> bool:
+    async def _refresh(self, session: Session, frame: Refresh) -> bool:
         try:
             fresh = self._doors.verify(frame.token)
         except TokenExpired:
@@ -235,6 +237,9 @@ class Endpoint:
         old = session.principal
         same = (fresh.tenant_id, fresh.id, fresh.kind, fresh.session_id)
         if same != (old.tenant_id, old.id, old.kind, old.session_id):
+            if fresh.tenant_id != old.tenant_id:
+                # before the close, which ends this task
+                await self._doors.stranger(fresh, old)
             session.close(CloseCode.BAD_TOKEN, "the token belongs to another device or sign-in")
             return False
         if self._doors.topics(fresh) != session.topics:

@@ -13,6 +13,7 @@ import msgspec
 from hub.errors import HubError
 from hub.log.event import Event, Head
 from hub.realtime.feed import Feed
+from hub.realtime.protocol import CloseCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -31,7 +32,7 @@ class Node:
     """The feeds of this process. Call `run` in a task; it serves until cancelled.
 
     `courier` says whether events arrive by themselves at this moment; without it heads are compared more
-    often.
+    often. `heard` gets what other nodes say about their sessions.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Node:
         heads: Callable[[Iterable[UUID]], Awaitable[list[Head]]],
         page: Callable[[UUID, int, int], Awaitable[Page]],
         *,
+        heard: Callable[[bytes], None] = lambda _: None,
         page_events: int,
         heads_seconds: float,
         heads_alone_seconds: float,
@@ -56,6 +58,7 @@ class Node:
         self._channels = channels
         self._heads = heads
         self._page = page
+        self._heard = heard
         self._page_events = page_events
         self._seconds = heads_seconds
         self._alone_seconds = heads_alone_seconds
@@ -101,6 +104,13 @@ class Node:
         if not self.sessions:
             self._empty.set()
 
+    def replaced(self, session_id: UUID) -> None:
+        """The session's device has a newer one; the session may be over already."""
+        for session in self.sessions:
+            if session.id == session_id:
+                session.close(CloseCode.REPLACED)
+                return
+
     async def emptied(self) -> None:
         """Wait until there is no session."""
         await self._empty.wait()
@@ -117,6 +127,9 @@ class Node:
         if channel == self._channels.relay:
             # a relay has taken over: what its predecessor had not sent is only in the log
             self._look.set()
+            return
+        if channel == self._channels.sessions:
+            self._heard(message)
             return
         feed = self._by_channel.get(channel)
         if feed is None:

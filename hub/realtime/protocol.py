@@ -36,8 +36,7 @@ _EMPTY: Final = Raw(b"{}")
 class CloseCode(IntEnum):
     """Why the hub closes a socket. 4000-4499: come back; 4500-4999: do not, something must change first.
 
-    POSITION_LOST, NO_PONG, REPLACED, LIMIT and FORBIDDEN are reserved: clients know them, the hub does not
-    send them yet.
+    POSITION_LOST, NO_PONG and LIMIT are reserved: clients know them, the hub does not send them yet.
     """
 
     reason: str

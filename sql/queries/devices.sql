@@ -1,4 +1,4 @@
--- Devices: how one gets its credential and its tokens, and who is online.
+-- Devices: how one gets its credential and its tokens, what it is, and who is online.
 
 -- name: claim_code (write)
 -- Uses a single-use code up for a new credential and says whose device it is; nulls for a code that is not good.
@@ -9,15 +9,36 @@ FROM app.claim_code($1, $2);
 -- name: device (read)
 -- What a token needs to know of a device: its place, its state, its hotel's state, the open stay of its room.
 SELECT
-    d.id, d.device_type, d.room_number, d.stations, d.status, d.credential_hash,
-    t.status AS tenant_status,
-    s.id AS stay_id
+    d.id, d.device_type, d.room_number, d.stations, d.status, d.credential_hash, d.next_credential_hash,
+    d.previous_credential_hash, d.credential_changed_at, d.wipe_requested_at,
+    app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_status,
+    t.status_reason AS tenant_reason,
+    s.id AS open_stay_id
 FROM app.device_rooms AS d
 JOIN app.tenants AS t ON t.id = d.tenant_id
 LEFT JOIN app.stays AS s
     ON s.tenant_id = d.tenant_id AND s.room_number = d.room_number AND s.ended_at IS NULL
     AND d.device_type = 'tablet'
 WHERE d.tenant_id = $1 AND d.id = $2 AND d.deleted_at IS NULL;
+
+-- name: offer_credential (write)
+-- Gives a device its next credential beside the present one, which stays good until the next one is used.
+UPDATE app.device_rooms
+SET next_credential_hash = $4
+WHERE tenant_id = $1 AND id = $2 AND credential_hash = $3 AND status = 'active' AND deleted_at IS NULL;
+
+-- name: promote_credential (write)
+-- Makes the next credential the present one, because it has been used; false when another transaction has.
+UPDATE app.device_rooms
+SET credential_hash = next_credential_hash, next_credential_hash = NULL, previous_credential_hash = credential_hash,
+    credential_changed_at = now()
+WHERE tenant_id = $1 AND id = $2 AND next_credential_hash = $3 AND status = 'active' AND deleted_at IS NULL;
+
+-- name: wiped (write)
+-- Notes that a tablet holds nothing of the last guest any more.
+UPDATE app.device_rooms
+SET wipe_requested_at = NULL
+WHERE tenant_id = $1 AND id = $2 AND wipe_requested_at IS NOT NULL AND status = 'active' AND deleted_at IS NULL;
 
 -- name: open_sessions (write)
 -- Marks devices online and counts the session; the number tells this session from those before and after it.
