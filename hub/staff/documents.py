@@ -154,10 +154,12 @@ class ResetAccepted(Struct, frozen=True):
 
 
 class TotpSecret(Struct, frozen=True):
-    """For an app: `uri` as a QR code, or `secret` typed in. It counts when it is confirmed."""
+    """For an app: `uri` as a QR code (`qr`, rows of 0 and 1), or `secret` typed in. It counts when it is
+    confirmed."""
 
     secret: str
     uri: str
+    qr: list[str]
 
 
 class RecoveryCodes(Struct, frozen=True):

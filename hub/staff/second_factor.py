@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from hub.errors import Conflict, Forbidden, InvalidInput
-from hub.security import totp
+from hub.security import qr, totp
 from hub.staff import store
 from hub.staff.documents import RecoveryCodes, TotpSecret
 from hub.staff.office import gone
@@ -69,7 +69,8 @@ class SecondFactors:
             await scope.execute(store.BEGIN_TOTP, scope.tenant_id, principal.id, sealed)
             email = await office.email(scope, account.id, account.email)
             hotel = await store.hotel(scope)
-            return TotpSecret(secret, totp.uri(secret, email, hotel.name))
+            address = totp.uri(secret, email, hotel.name)
+            return TotpSecret(secret, address, qr.rows(address))
 
         return await office.database.transaction(
             principal.tenant_id, principal.actor(), work, idempotent=True

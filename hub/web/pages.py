@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Scope
 
-PAGES: Final = ("tablet", "kitchen")
+PAGES: Final = ("tablet", "kitchen", "staff")
 # Named here because the table of the system may say otherwise, and browsers refuse a module of another type.
 _TYPES: Final = {
     ".css": "text/css",
@@ -53,7 +53,7 @@ class Files(StaticFiles):
 
 
 def routes() -> list[BaseRoute]:
-    """/tablet and /kitchen, and /static with what they load."""
+    """/tablet, /kitchen and /staff, and /static with what they load."""
     files = Files(directory=static_directory())
 
     def page(name: str) -> Route:

@@ -10,6 +10,7 @@ import { KITCHEN } from "../../../hub/web/static/kitchen/strings.js";
 import { Basket } from "../../../hub/web/static/tablet/basket.js";
 import { isNight, isOpen, partOfDay } from "../../../hub/web/static/tablet/hours.js";
 import { currentStep, mayCancel, stepsOf } from "../../../hub/web/static/tablet/steps.js";
+import { STAFF } from "../../../hub/web/static/staff/strings.js";
 import { TABLET } from "../../../hub/web/static/tablet/strings.js";
 import { Storage, order } from "./support.mjs";
 
@@ -18,7 +19,7 @@ const sources = (folder) =>
   readdirSync(new URL(folder, STATIC)).filter((name) => name.endsWith(".js") && name !== "strings.js" && name !== "i18n.js")
     .map((name) => readFileSync(new URL(folder + name, STATIC), "utf8")).join("\n");
 
-for (const [name, catalogue, folder] of [["common", COMMON, null], ["tablet", TABLET, "tablet/"], ["kitchen", KITCHEN, "kitchen/"]]) {
+for (const [name, catalogue, folder] of [["common", COMMON, null], ["tablet", TABLET, "tablet/"], ["kitchen", KITCHEN, "kitchen/"], ["staff", STAFF, "staff/"]]) {
   test(`${name}: every text exists in both languages, with the same placeholders, unmixed`, () => {
     assert.deepEqual(Object.keys(catalogue.ja), Object.keys(catalogue.en));
     const holes = (text) => (text.match(/\{\w+\}/g) ?? []).sort();
@@ -29,7 +30,7 @@ for (const [name, catalogue, folder] of [["common", COMMON, null], ["tablet", TA
     }
   });
   test(`${name}: no text is left over`, () => {
-    const folders = folder === null ? ["", "tablet/", "kitchen/"] : ["", folder];
+    const folders = folder === null ? ["", "tablet/", "kitchen/", "staff/"] : ["", folder];
     const code = folders.map(sources).join("\n");
     const families = [...code.matchAll(/`([\w.]+\.)\$\{/g)].map(([, family]) => family);
     const tails = [...code.matchAll(/\$\{\w+\}(\.\w+)`/g)].map(([, tail]) => tail);
