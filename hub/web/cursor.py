@@ -56,7 +56,7 @@ def read_text_cursor(cursor: str) -> str:
         text = urlsafe_b64decode(cursor).decode().rstrip("\n")
     except ValueError:
         raise _unknown() from None
-    if len(cursor) > _LONGEST or "\0" in text or text_cursor(text) != cursor:
+    if not cursor or len(cursor) > _LONGEST or "\0" in text or text_cursor(text) != cursor:
         raise _unknown()
     return text
 

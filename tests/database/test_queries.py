@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 ALL: Final = {query.name: query for domain in load_all().values() for query in domain.values()}
 # Whoever is not named here is hub_api.
 RUN_BY: Final = {
+    "audit.of_platform": Role.ADMIN,
     "devices.claim_code": Role.AUTH,
+    "fleet.start_pairing": Role.AUTH,
+    "fleet.poll_pairing": Role.AUTH,
     "security.signing_keys": Role.AUTH,
     "security.lock_signing_keys": Role.AUTH,
     "security.add_first_signing_key": Role.AUTH,
@@ -43,7 +46,7 @@ RUN_BY: Final = {
 
 def role_of(query: Query) -> Role:
     match query.name.partition(".")[0]:
-        case "demo" | "keys":
+        case "demo" | "keys" | "tenants":
             return Role.ADMIN
         case "retention":
             return Role.RELAY

@@ -1,0 +1,294 @@
+"""A front desk over HTTP: guests move in, are found, change rooms and leave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from hub.db.ids import uuid7
+from tests.api.conftest import Api, problem
+from tests.factories import Hotel, make_staff
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from hub.security.principal import Principal
+
+STAYS = "/api/v1/stays"
+GUEST = {"guest_name": "山田 花子", "guest_phone": "+81 90-1234-5678"}
+
+
+@pytest.fixture
+async def front(admin: Connection, hotel: Hotel) -> Principal:
+    return await make_staff(admin, hotel, "front")
+
+
+async def leave(api: Api, front: Principal, stay_id: object) -> dict[str, Any]:
+    answer = await api.post(f"{STAYS}/{stay_id}/check-out", {}, front)
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+async def wiped(admin: Connection, hotel: Hotel) -> None:
+    """Every tablet has forgotten its guest."""
+    await admin.execute(
+        "UPDATE app.device_rooms SET wipe_requested_at = NULL WHERE tenant_id = $1", hotel.tenant_id
+    )
+
+
+async def arrive(api: Api, front: Principal, room: str, **more: object) -> str:
+    answer = await api.post(STAYS, {"room_number": room, **more}, front)
+    assert answer.status_code == 201, answer.text
+    stay_id: str = answer.json()["stay_id"]
+    return stay_id
+
+
+async def test_a_guest_moves_in_and_is_sealed(
+    api: Api, hotel: Hotel, admin: Connection, front: Principal
+) -> None:
+    key = uuid4()
+    answer = await api.post(STAYS, {"room_number": " 900 ", **GUEST}, front, key)
+    assert answer.status_code == 201, answer.text
+    assert answer.json() == {"stay_id": answer.json()["stay_id"], "tablet_id": None, "wipe_pending": False}
+    again = await api.post(STAYS, {"room_number": " 900 ", **GUEST}, front, key)
+    assert (again.status_code, again.content) == (201, answer.content)
+
+    stay_id = answer.json()["stay_id"]
+    stay = (await api.get(f"{STAYS}/{stay_id}", front)).json()["stay"]
+    assert (stay["room_number"], stay["guest_name"], stay["guest_phone"]) == ("900", *GUEST.values())
+    assert (stay["ended_at"], stay["tablet_id"], stay["open_orders"]) == (None, None, 0)
+    # nothing of the guest stands anywhere in the clear: neither in rows, nor in answers, nor in the audit
+    for table in ("stays", "idempotency", "audit_logs", "events"):
+        rows = await admin.fetchval(
+            f"SELECT string_agg(t::text, '') FROM app.{table} AS t WHERE tenant_id = $1", hotel.tenant_id
+        )
+        for secret in ("山田", "90-1234", "819012345678"):
+            assert secret not in (rows or ""), table
+
+
+async def test_open_stays_come_by_room_in_pages(api: Api, hotel: Hotel, front: Principal) -> None:
+    await arrive(api, front, "205", guest_name="Ada")
+    first = (await api.get(STAYS, front, limit=2)).json()
+    second = (await api.get(STAYS, front, limit=2, after=first["next"])).json()
+    shown = [(stay["room_number"], stay["guest_name"]) for stay in first["stays"] + second["stays"]]
+    assert shown == [("101", None), ("102", None), ("205", "Ada")]
+    assert second["next"] is None
+    assert first["stays"][0]["tablet_id"] == str(hotel.rooms[0].tablet_id)
+    found = (await api.get(STAYS, front, room="205")).json()["stays"]
+    assert [stay["guest_name"] for stay in found] == ["Ada"]
+    assert (await api.get(STAYS, front, room="206")).json() == {"stays": [], "next": None}
+
+
+async def test_a_guest_is_found_by_phone_however_it_is_written(
+    api: Api, hotel: Hotel, other_hotel: Hotel, admin: Connection, front: Principal
+) -> None:
+    first = await arrive(api, front, "301", **GUEST)
+    await leave(api, front, first)
+    second = await arrive(api, front, "302", **GUEST)
+    await arrive(api, front, "303", guest_phone="+81 90-1234-5679")
+    answer = await api.post(f"{STAYS}/search", {"phone": "(+81)９０ 1234 5678"}, front)
+    assert [stay["id"] for stay in answer.json()["stays"]] == [second, first]
+    # another hotel's keys give the same number another index
+    stranger = await make_staff(admin, other_hotel, "manager")
+    answer = await api.post(f"{STAYS}/search", {"phone": GUEST["guest_phone"]}, stranger)
+    assert answer.json() == {"stays": [], "next": None}
+
+
+async def test_who_leaves_is_told_what_is_still_cooked(
+    api: Api, hotel: Hotel, admin: Connection, front: Principal
+) -> None:
+    order = await api.place(hotel)
+    left = await leave(api, front, hotel.rooms[0].stay_id)
+    assert left["open_orders"] == [
+        {"id": order["id"], "order_number": order["order_number"], "status": "received"}
+    ]
+    assert left["wiping"] == [str(hotel.rooms[0].tablet_id)]
+    # the order goes on in the kitchen; its guest sees nothing of it any more
+    answer = await api.post(f"/api/v1/orders/{order['id']}/advance", {"to": "cooking"}, hotel.kitchen())
+    assert answer.status_code == 200
+    problem(await api.get("/api/v1/orders", hotel.tablet()), 409, "stay_ended")
+    again = await api.post(f"{STAYS}/{hotel.rooms[0].stay_id}/check-out", {}, front)
+    problem(again, 409, "stay_ended")
+
+
+async def test_the_next_guest_waits_until_the_tablet_has_forgotten(
+    api: Api, hotel: Hotel, admin: Connection, front: Principal
+) -> None:
+    room = hotel.rooms[0]
+    await leave(api, front, room.stay_id)
+    document = problem(await api.post(STAYS, {"room_number": room.number}, front), 409, "wipe_pending")
+    assert document["details"]["tablet_id"] == str(room.tablet_id)
+    open_stays = (
+        "SELECT count(*) FROM app.stays WHERE tenant_id = $1 AND room_number = $2 AND ended_at IS NULL"
+    )
+    assert await admin.fetchval(open_stays, hotel.tenant_id, room.number) == 0
+    await wiped(admin, hotel)
+    answer = await api.post(STAYS, {"room_number": room.number}, front)
+    assert answer.json()["tablet_id"] == str(room.tablet_id)
+    assert answer.json()["wipe_pending"] is False
+
+
+async def test_whoever_does_not_wait_is_written_down(
+    api: Api, hotel: Hotel, admin: Connection, front: Principal
+) -> None:
+    room = hotel.rooms[0]
+    await leave(api, front, room.stay_id)
+    body = {"room_number": room.number, "override_wipe": True}
+    answer = await api.post(STAYS, body, front)
+    assert answer.json()["wipe_pending"] is True
+    event = await admin.fetchrow(
+        "SELECT record, user_id, user_role, details FROM app.audit_logs"
+        " WHERE tenant_id = $1 AND operation = 'stay.wipe_overridden'",
+        hotel.tenant_id,
+    )
+    assert event is not None
+    assert (event["record"], event["user_id"], event["user_role"]) == (
+        answer.json()["stay_id"],
+        front.id,
+        "front",
+    )
+    assert json.loads(event["details"]) == {"room_number": room.number, "tablet_id": str(room.tablet_id)}
+    # the tablet is still to forget
+    pending = "SELECT wipe_requested_at IS NOT NULL FROM app.device_rooms WHERE id = $1"
+    assert await admin.fetchval(pending, room.tablet_id)
+
+
+async def test_a_room_has_one_guest_whoever_is_quicker(api: Api, hotel: Hotel, front: Principal) -> None:
+    problem(await api.post(STAYS, {"room_number": "101"}, front), 409, "room_occupied", "room_number")
+    answers = await asyncio.gather(*(api.post(STAYS, {"room_number": "707"}, front) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
+
+
+async def test_a_check_in_beside_a_check_out_sees_its_wish(
+    api: Api, hotel: Hotel, admin: Connection, front: Principal
+) -> None:
+    """Whatever the order of the two: no guest gets a tablet that was not asked to forget the last one."""
+    room = hotel.rooms[0]
+    for _ in range(5):
+        stay_id = await admin.fetchval(
+            "SELECT id FROM app.stays WHERE tenant_id = $1 AND room_number = $2 AND ended_at IS NULL",
+            hotel.tenant_id,
+            room.number,
+        )
+        _, arrived = await asyncio.gather(
+            leave(api, front, stay_id), api.post(STAYS, {"room_number": room.number}, front)
+        )
+        assert arrived.json()["code"] in ("wipe_pending", "room_occupied")
+        await wiped(admin, hotel)
+        await arrive(api, front, room.number)
+
+
+async def test_a_guest_takes_another_room_with_the_orders(
+    api: Api, hotel: Hotel, admin: Connection, front: Principal
+) -> None:
+    stay_id = hotel.rooms[0].stay_id
+    done, order = await api.place(hotel), await api.place(hotel)
+    for step in ("cooking", "ready", "delivering", "delivered"):
+        await api.post(f"/api/v1/orders/{done['id']}/advance", {"to": step}, hotel.kitchen())
+    path = f"{STAYS}/{stay_id}/move"
+    document = problem(await api.post(path, {"room_number": "500"}, front), 409, "orders_open", "orders")
+    assert [one["id"] for one in document["details"]["open_orders"]] == [order["id"]]
+    body = {"room_number": "102", "orders": "move"}
+    problem(await api.post(path, body, front), 409, "room_occupied", "room_number")
+    problem(await api.post(path, {"room_number": "101"}, front), 409, "conflict", "room_number")
+
+    answer = await api.post(path, {"room_number": "500", "orders": "move"}, front)
+    assert answer.status_code == 200, answer.text
+    moved = answer.json()
+    assert [one["id"] for one in moved["moved_orders"]] == [order["id"]]
+    assert (moved["tablet_id"], moved["wiping"]) == (None, [str(hotel.rooms[0].tablet_id)])
+    # the kitchen's ticket shows where to go; what was delivered was delivered to the old room
+    rooms = dict(
+        await admin.fetch(
+            "SELECT id::text, room_number FROM app.orders WHERE tenant_id = $1", hotel.tenant_id
+        )
+    )
+    assert rooms == {order["id"]: "500", done["id"]: "101"}
+    now = (await api.get(f"/api/v1/orders/{order['id']}", hotel.kitchen())).json()["order"]
+    assert (now["room_number"], now["version"]) == ("500", order["version"] + 1)
+    # and the old room waits for its tablet
+    problem(await api.post(STAYS, {"room_number": "101"}, front), 409, "wipe_pending")
+
+
+async def test_nobody_moves_to_a_tablet_that_has_not_forgotten(
+    api: Api, hotel: Hotel, front: Principal
+) -> None:
+    first, second = hotel.rooms
+    await leave(api, front, second.stay_id)
+    path, body = f"{STAYS}/{first.stay_id}/move", {"room_number": second.number}
+    problem(await api.post(path, body, front), 409, "wipe_pending")
+    answer = await api.post(path, body | {"override_wipe": True}, front)
+    assert (answer.json()["tablet_id"], answer.json()["wipe_pending"]) == (str(second.tablet_id), True)
+
+
+@pytest.mark.parametrize("role", ["kitchen", "runner", "menu_editor"])
+async def test_guests_are_none_of_a_cooks_business(
+    api: Api, hotel: Hotel, admin: Connection, role: Any
+) -> None:
+    stay = f"{STAYS}/{hotel.rooms[0].stay_id}"
+    for principal in (await make_staff(admin, hotel, role), hotel.tablet(), hotel.kitchen()):
+        assert (await api.get(STAYS, principal)).status_code == 403
+        assert (await api.get(stay, principal)).status_code == 403
+        assert (await api.post(f"{stay}/check-out", {}, principal)).status_code == 403
+        assert (await api.post(STAYS, {"room_number": "9"}, principal)).status_code == 403
+
+
+async def test_another_hotels_stay_does_not_exist(
+    api: Api, hotel: Hotel, other_hotel: Hotel, admin: Connection, front: Principal
+) -> None:
+    for stay_id in (other_hotel.rooms[0].stay_id, uuid7()):
+        problem(await api.get(f"{STAYS}/{stay_id}", front), 404, "not_found", "stay_id")
+        problem(await api.post(f"{STAYS}/{stay_id}/check-out", {}, front), 404, "not_found", "stay_id")
+        answer = await api.post(f"{STAYS}/{stay_id}/move", {"room_number": "500"}, front)
+        problem(answer, 404, "not_found", "stay_id")
+    ended = "SELECT count(ended_at) FROM app.stays WHERE tenant_id = $1"
+    assert await admin.fetchval(ended, other_hotel.tenant_id) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, None),
+        ({"room_number": ""}, "room_number"),
+        ({"room_number": "   "}, "room_number"),
+        ({"room_number": "1" * 21}, "room_number"),
+        ({"room_number": 101}, "room_number"),
+        ({"room_number": "1\0"}, "room_number"),
+        ({"room_number": "1\n"}, None),
+        ({"room_number": "1\u202e2"}, "room_number"),
+        ({"room_number": "1\u200b2"}, "room_number"),
+        ({"room_number": "9", "guest_name": "A\u202eB"}, "guest_name"),
+        ({"room_number": "9", "guest_name": "A\0B"}, "guest_name"),
+        ({"room_number": "9", "guest_name": "A\r\nB"}, "guest_name"),
+        ({"room_number": "9", "guest_name": "x" * 201}, "guest_name"),
+        ({"room_number": "9", "guest_phone": "call me"}, "guest_phone"),
+        ({"room_number": "9", "guest_phone": "++"}, "guest_phone"),
+        ({"room_number": "9", "guest_phone": "1" * 31}, "guest_phone"),
+        ({"room_number": "9", "override_wipe": "yes"}, "override_wipe"),
+        ({"room_number": "9", "vip": True}, None),
+    ],
+)
+async def test_bad_words_are_refused(
+    api: Api, hotel: Hotel, admin: Connection, front: Principal, body: dict[str, Any], field: str | None
+) -> None:
+    answer = await api.post(STAYS, body, front)
+    if body == {"room_number": "1\n"}:
+        assert answer.status_code == 201  # blanks at the ends are nobody's wish
+        return
+    problem(answer, 400, "invalid_input", field)
+    count = "SELECT count(*) FROM app.stays WHERE tenant_id = $1"
+    assert await admin.fetchval(count, hotel.tenant_id) == 2
+
+
+@pytest.mark.parametrize("after", ["", "x", "====", "AAA=", "w_8A", "AAAA", "é" * 4, "A" * 500])
+async def test_a_position_that_no_page_gave(api: Api, hotel: Hotel, front: Principal, after: str) -> None:
+    problem(await api.get(STAYS, front, after=after), 400, "invalid_input", "after")
+
+
+async def test_a_stay_is_named_by_an_id(api: Api, front: Principal) -> None:
+    for stay_id in ("1", "x" * 36, str(UUID(int=1))[:-1]):
+        problem(await api.get(f"{STAYS}/{stay_id}", front), 400, "invalid_input", "stay_id")
