@@ -61,6 +61,15 @@ def migrate(version: int | None, down: bool) -> None:
         click.echo("nothing to do")
 
 
+@commands.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def doctor(as_json: bool) -> None:
+    """Check everything that the hub stands on, and say what to do; exit code 1 on errors."""
+    from hub.ops.doctor.command import run
+
+    raise SystemExit(run(as_json=as_json))
+
+
 @commands.command(context_settings={"ignore_unknown_options": True})
 @click.option(
     "--all", "everything", is_flag=True, help="Browsers, slow tests and the distribution's servers too."

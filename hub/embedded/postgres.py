@@ -98,7 +98,7 @@ class Postgres:
             shutil.rmtree(made)
         self._account.own(made)
         command = [self.binaries.program("initdb"), "-D", str(made), "-U", SUPERUSER, "-E", "UTF8"]
-        command += [f"--locale={locale()}", "--auth-local=trust", "--auth-host=reject"]
+        command += [f"--locale={locale()}", "--auth-local=trust", "--auth-host=reject", "--data-checksums"]
         with self._log.open("ab") as log:
             if not self._account.run(command if self.durable else [*command, "--no-sync"], log):
                 raise Unavailable(f"initdb failed: {last_words(self._log)}")

@@ -46,7 +46,7 @@ RUN_BY: Final = {
 
 def role_of(query: Query) -> Role:
     match query.name.partition(".")[0]:
-        case "demo" | "keys" | "tenants":
+        case "demo" | "doctor" | "keys" | "tenants":
             return Role.ADMIN
         case "retention":
             return Role.RELAY
