@@ -25,7 +25,7 @@ from hub.errors import HubError, SettingError
 from hub.log.event import rfc3339
 from hub.log.store import Log
 from hub.ops import health
-from hub.ops.retention import Retention
+from hub.ops.retention import Kept, Retention
 from hub.realtime.broker import Broker, BrokerDown, Channels, MemoryBroker, NoBroker
 from hub.realtime.endpoint import Doors, Endpoint
 from hub.realtime.heartbeat import Heartbeat
@@ -223,6 +223,7 @@ async def open_hub(
 
         doors = Doors(
             verify=tokens.verify,
+            at_home=services.residence.check,
             topics=topics_of,
             call=call,
             opened=opened,
@@ -254,8 +255,13 @@ async def open_hub(
             heads,
             relay.standing.wait,
             clock,
-            events=timedelta(days=settings.events_days),
-            operations=timedelta(hours=settings.operations_hours),
+            kept=Kept(
+                events=timedelta(days=settings.events_days),
+                operations=timedelta(hours=settings.operations_hours),
+                sign_ins=timedelta(days=settings.sign_in_days),
+                guests=timedelta(days=settings.guest_data_days),
+                audit_months=settings.audit_months,
+            ),
             every_seconds=settings.retention_seconds,
         )
 

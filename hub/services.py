@@ -35,9 +35,10 @@ from hub.staff.mail import Outbox, SmtpMailer
 from hub.staff.office import Office
 from hub.stays import routes as stay_routes
 from hub.stays.commands import FrontDesk
-from hub.tenants import file_routes
+from hub.tenants import file_routes, hotel
 from hub.tenants import routes as tenant_routes
 from hub.tenants.commands import Platform
+from hub.tenants.residence import Residence
 from hub.web import asyncapi
 from hub.web.gate import Gate
 
@@ -74,6 +75,7 @@ class Services(Struct, frozen=True):
     """What the addresses and the socket call."""
 
     gate: Gate
+    residence: Residence
     limiter: Limiter
     tokens: Tokens
     vault: Vault
@@ -114,9 +116,18 @@ def build(
     database = Database(pools.api, clock=clock)
     platform = Database(pools.admin, clock=clock)
     vault = Vault(MasterKeys(settings.master_keys), fresh_seconds=settings.keys_seconds)
+    hosts = Hosts(pools.auth, settings.base_domain)
+    residence = Residence(hosts, database)
     devices = Devices(pools.auth, database, tokens, credential_days=settings.credential_days)
     return Services(
-        gate=Gate(tokens, settings.body_bytes, limiter=limiter, origins=frozenset(settings.allowed_origins)),
+        gate=Gate(
+            tokens,
+            settings.body_bytes,
+            limiter=limiter,
+            at_home=residence.check,
+            origins=frozenset(settings.allowed_origins),
+        ),
+        residence=residence,
         limiter=limiter,
         tokens=tokens,
         vault=vault,
@@ -128,7 +139,7 @@ def build(
         pairing=Pairing(pools.auth, database, devices, limiter),
         approvals=Operations(database, [APPROVE]),
         public_url=settings.public_url,
-        hosts=Hosts(pools.auth, settings.base_domain),
+        hosts=hosts,
         office=Office(
             database=database,
             vault=vault,
@@ -161,6 +172,7 @@ def http_routes(services: Services, watch: health.Health) -> list[BaseRoute]:
         *audit_routes.routes(gate, database, services.platform),
         *tenant_routes.routes(gate, services.tenants),
         *file_routes.routes(gate, database),
+        *hotel.routes(gate, services.hosts, database),
         *health.routes(watch),
         asyncapi.route(SOCKET, commands(services.vault)),
     ]

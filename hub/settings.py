@@ -147,6 +147,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     events_days: Annotated[float, Meta(gt=0, le=3650, description="days, up to 3650")] = 7.0
     # Answers of operations are kept so long: a client that repeats one later makes a second change.
     operations_hours: Annotated[float, Meta(ge=24, le=8760, description="hours, 24 to 8760")] = 48.0
+    # What a hotel knows of its guests, names and phone numbers, is emptied so long after they have left.
+    guest_data_days: Annotated[float, Meta(gt=0, le=3650, description="days, up to 3650")] = 30.0
+    # Ended sign-ins, used refresh tokens and old codes are kept so long, for questions about them; the audit
+    # keeps what happened for longer.
+    sign_in_days: Annotated[float, Meta(ge=1, le=3650, description="days, 1 to 3650")] = 30.0
+    # The audit goes by whole months, of all hotels alike; look at the law before you keep less.
+    audit_months: Annotated[int, Meta(ge=1, le=240, description="months, 1 to 240")] = 24
     # How often the process that is the relay prunes.
     retention_seconds: Annotated[float, Meta(ge=1, le=86_400, description="seconds, 1 to 86400")] = 600.0
 

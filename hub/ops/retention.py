@@ -1,4 +1,5 @@
-"""Retention: old events and old answers of operations go, in batches small enough that nobody waits for them.
+"""Retention: what is old goes, in batches small enough that nobody waits for them: events, answers of
+operations, ended sign-ins, what is known of guests, whole months of the audit.
 
 One process of the fleet does it, the one that is the relay. A screen whose position lies before what is kept
 gets a snapshot.
@@ -9,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
+
+from msgspec import Struct
 
 from hub.db.pool import DATABASE_ERRORS
 from hub.db.queries import load
@@ -24,11 +27,27 @@ _queries = load("retention")
 TENANTS: Final = _queries["tenants"]
 PRUNE_EVENTS: Final = _queries["prune_events"]
 PRUNE_OPERATIONS: Final = _queries["prune_operations"]
+PRUNE_SIGN_INS: Final = _queries["prune_sign_ins"]
+ERASE_GUESTS: Final = _queries["erase_guests"]
+MAKE_AUDIT_PARTITIONS: Final = _queries["make_audit_partitions"]
+DROP_AUDIT_PARTITIONS: Final = _queries["drop_audit_partitions"]
 
 _BATCH: Final = 1000
 # Between two batches others get their turn.
 _PAUSE_SECONDS: Final = 0.05
+# Months of the audit that stand ready.
+_AHEAD: Final = 2
 _log = logging.getLogger(__name__)
+
+
+class Kept(Struct, frozen=True):
+    """How long each is kept: `guests` from the end of their stay on, `audit_months` as whole months."""
+
+    events: timedelta
+    operations: timedelta
+    sign_ins: timedelta
+    guests: timedelta
+    audit_months: int
 
 
 class Retention:
@@ -40,34 +59,50 @@ class Retention:
         leads: Callable[[], Awaitable[object]],
         clock: Callable[[], datetime],
         *,
-        events: timedelta,
-        operations: timedelta,
+        kept: Kept,
         every_seconds: float,
     ) -> None:
         self._pool = pool
         self._leads = leads
         self._clock = clock
-        self._kept = ((PRUNE_EVENTS, events), (PRUNE_OPERATIONS, operations))
+        self._kept = kept
+        self._of_tenants = (
+            (PRUNE_EVENTS, kept.events),
+            (PRUNE_OPERATIONS, kept.operations),
+            (PRUNE_SIGN_INS, kept.sign_ins),
+            (ERASE_GUESTS, kept.guests),
+        )
         self._seconds = every_seconds
 
     async def run(self) -> None:
         """Serve until cancelled."""
         while True:
             await self._leads()
-            try:
-                await self.prune()
-            except DATABASE_ERRORS as error:
-                _log.warning("retention stopped early", extra={"reason": repr(error)})
+            # A month that is busy now is made or dropped in the next round; the rest goes on.
+            for part in (self.prune, self.turn_months):
+                try:
+                    await part()
+                except DATABASE_ERRORS as error:
+                    _log.warning("retention stopped early", extra={"reason": repr(error)})
             await asyncio.sleep(self._seconds)
 
     async def prune(self) -> int:
-        """One round over all tenants; how many rows went."""
+        """One round over all tenants; how many rows went or were emptied."""
         now = self._clock()
         gone = 0
         for row in await self._pool.fetch(TENANTS.text):
-            for query, kept in self._kept:
+            for query, kept in self._of_tenants:
                 gone += await self._empty(query, row["tenant_id"], now - kept)
         return gone
+
+    async def turn_months(self) -> int:
+        """Make the audit's next months, and drop those that are over for long enough; how many it dropped."""
+        await self._pool.fetchval(MAKE_AUDIT_PARTITIONS.text, _AHEAD)
+        now = self._clock()
+        months = now.year * 12 + now.month - 1 - self._kept.audit_months
+        oldest = datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
+        dropped: int = await self._pool.fetchval(DROP_AUDIT_PARTITIONS.text, oldest)
+        return dropped
 
     async def _empty(self, query: Query, tenant_id: UUID, before: datetime) -> int:
         total = 0

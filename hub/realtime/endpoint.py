@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
@@ -57,13 +57,15 @@ _log = logging.getLogger(__name__)
 class Doors(Struct, frozen=True):
     """What the endpoint asks the rest of the hub; app.py hands it in.
 
-    `verify` turns a token into a principal, or raises Unauthorized. `topics` says what a principal may see.
+    `verify` turns a token into a principal, or raises Unauthorized; so does `at_home` for one whose hotel is
+    not that of the Host header. `topics` says what a principal may see.
     `call` runs a command: name, principal, operation id, JSON arguments. `opened` and `closed` are told of
     every session. `stranger` writes down that a token of another tenant came to a session: the token's
     principal, and the session's.
     """
 
     verify: Callable[[str], Principal]
+    at_home: Callable[[str | None, Principal], Awaitable[None]]
     topics: Callable[[Principal], frozenset[str]]
     call: Callable[[str, Principal, UUID | None, Raw], Awaitable[Raw]]
     opened: Callable[[Principal, UUID], None]
@@ -96,7 +98,7 @@ class Endpoint:
         try:
             await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
             wire = SendWire(send)
-            session = await self._greet(receive, wire)
+            session = await self._greet(receive, wire, _host(scope["headers"]))
             if session is None:
                 await wire.run()
                 return
@@ -112,7 +114,7 @@ class Endpoint:
 
     # hello
 
-    async def _greet(self, receive: AsgiReceive, wire: SendWire) -> Session | None:
+    async def _greet(self, receive: AsgiReceive, wire: SendWire, host: str | None) -> Session | None:
         """The first frame decides: a session, or a goodbye written to the wire."""
         try:
             async with asyncio.timeout(self._settings.hello_seconds):
@@ -129,6 +131,7 @@ class Endpoint:
             return _refuse(wire, CloseCode.NO_HELLO)
         try:
             principal = self._doors.verify(hello.token)
+            await self._doors.at_home(host, principal)
         except TokenExpired:
             return _refuse(wire, CloseCode.TOKEN_EXPIRED, retry_ms=0)
         except Unauthorized:
@@ -265,6 +268,10 @@ class Endpoint:
             except Exception as error:  # noqa: BLE001 - a bug in a command must not end the session
                 reply = Frame(Failed(command.id, _failure(error, command.name).to_data()))
             session.write(reply)
+
+
+def _host(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    return next((value.decode("latin-1") for name, value in headers if name == b"host"), None)
 
 
 async def _unavailable(send: AsgiSend, retry_ms: int) -> None:

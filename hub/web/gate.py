@@ -16,6 +16,8 @@ from hub.operations import decode
 from hub.security.limits import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
 
     from hub.security.limits import Limiter
@@ -32,14 +34,22 @@ CSRF_HEADER: Final = "X-CSRF-Token"
 
 class Gate:
     """Reads requests. `body_bytes` is the longest body that it accepts, `origins` are those of other pages
-    that may use staff cookies."""
+    that may use staff cookies. `at_home` gets the Host header, and raises Unauthorized when it names another
+    hotel than the caller's."""
 
     def __init__(
-        self, tokens: Tokens, body_bytes: int, *, limiter: Limiter, origins: frozenset[str] = frozenset()
+        self,
+        tokens: Tokens,
+        body_bytes: int,
+        *,
+        limiter: Limiter,
+        at_home: Callable[[str | None, Principal], Awaitable[None]],
+        origins: frozenset[str] = frozenset(),
     ) -> None:
         self._tokens = tokens
         self._body_bytes = body_bytes
         self._limiter = limiter
+        self._at_home = at_home
         self._origins = origins
 
     async def admit(self, request: Request, permission: Permission) -> Principal:
@@ -50,6 +60,7 @@ class Gate:
         principal = self._bearer(request) or self._cookie(request)
         await self._limiter.hit(Rule.DEVICE, principal.tenant_id, principal.id)
         await self._limiter.hit(Rule.TENANT, principal.tenant_id)
+        await self._at_home(request.headers.get("host"), principal)
         principal.need(permission)
         return principal
 

@@ -11,3 +11,20 @@ SELECT app.prune_events($1, $2, $3);
 -- name: prune_operations (write)
 -- Deletes at most $3 answers of operations of a tenant that were given before $2; the number deleted.
 SELECT app.prune_operations($1, $2, $3);
+
+-- name: prune_sign_ins (write)
+-- Deletes at most $3 of each: sign-ins of a tenant that were over before $2, refresh tokens and codes of then; the
+-- number deleted.
+SELECT app.prune_sign_ins($1, $2, $3);
+
+-- name: erase_guests (write)
+-- Empties what at most $3 stays of a tenant that ended before $2 say of their guests; the number emptied.
+SELECT app.erase_guests($1, $2, $3);
+
+-- name: make_audit_partitions (write)
+-- Makes the partitions of the audit for this month and the $1 next ones; the number made.
+SELECT app.make_audit_partitions($1);
+
+-- name: drop_audit_partitions (write)
+-- Drops the partitions of the audit whose months were over before $1; the number dropped.
+SELECT app.drop_audit_partitions($1);

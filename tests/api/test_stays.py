@@ -202,12 +202,8 @@ async def test_a_guest_takes_another_room_with_the_orders(
     assert [one["id"] for one in moved["moved_orders"]] == [order["id"]]
     assert (moved["tablet_id"], moved["wiping"]) == (None, [str(hotel.rooms[0].tablet_id)])
     # the kitchen's ticket shows where to go; what was delivered was delivered to the old room
-    rooms = dict(
-        await admin.fetch(
-            "SELECT id::text, room_number FROM app.orders WHERE tenant_id = $1", hotel.tenant_id
-        )
-    )
-    assert rooms == {order["id"]: "500", done["id"]: "101"}
+    rows = await admin.fetch("SELECT id, room_number FROM app.orders WHERE tenant_id = $1", hotel.tenant_id)
+    assert {str(row["id"]): row["room_number"] for row in rows} == {order["id"]: "500", done["id"]: "101"}
     now = (await api.get(f"/api/v1/orders/{order['id']}", hotel.kitchen())).json()["order"]
     assert (now["room_number"], now["version"]) == ("500", order["version"] + 1)
     # and the old room waits for its tablet

@@ -12,7 +12,8 @@ import pytest
 from hub.db.pool import Role, create_pool
 from hub.db.scope import utc_now
 from hub.log.store import Log
-from hub.ops.retention import Retention
+from hub.ops.retention import Kept, Retention
+from tests.factories import make_staff
 from tests.ordering import Client
 
 if TYPE_CHECKING:
@@ -38,8 +39,13 @@ def retention(pool: Pool) -> Retention:
         pool,
         at_once,
         utc_now,
-        events=timedelta(days=7),
-        operations=timedelta(hours=48),
+        kept=Kept(
+            events=timedelta(days=7),
+            operations=timedelta(hours=48),
+            sign_ins=timedelta(days=30),
+            guests=timedelta(days=30),
+            audit_months=24,
+        ),
         every_seconds=600,
     )
 
@@ -84,3 +90,102 @@ async def test_more_than_a_batch_goes_in_one_round(
     )
     assert head is not None
     assert head["seq"] == head["floor"]
+
+
+async def test_guests_are_forgotten_and_it_is_written_down(
+    admin: Connection, relay_pool: Pool, hotel: Hotel
+) -> None:
+    sealed = "guest_name_encrypted = 'v1:x', guest_phone_encrypted = 'v1:y', guest_phone_index = sha256('y')"
+    await admin.execute(
+        f"UPDATE app.stays SET {sealed}, started_at = now() - interval '60 days',"
+        " ended_at = now() - CASE room_number WHEN '101' THEN interval '31 days' ELSE interval '29 days' END"
+        " WHERE tenant_id = $1",
+        hotel.tenant_id,
+    )
+    # one who still lives there is never forgotten
+    await admin.execute(
+        "INSERT INTO app.stays (tenant_id, room_number, guest_name_encrypted, started_at)"
+        " VALUES ($1, '103', 'v1:z', now() - interval '90 days')",
+        hotel.tenant_id,
+    )
+    assert await retention(relay_pool).prune() == 1
+    rows = await admin.fetch(
+        "SELECT room_number FROM app.stays WHERE tenant_id = $1 AND num_nonnulls(guest_name_encrypted,"
+        " guest_phone_encrypted, guest_phone_index) = 0",
+        hotel.tenant_id,
+    )
+    assert [row["room_number"] for row in rows] == ["101"]
+    entry = await admin.fetchrow(
+        "SELECT record, user_role, changed, old::text AS old FROM app.audit_logs"
+        " WHERE tenant_id = $1 AND table_name = 'stays' AND operation = 'update'"
+        " ORDER BY created_at DESC LIMIT 1",
+        hotel.tenant_id,
+    )
+    assert entry is not None
+    assert (entry["record"], entry["user_role"]) == (str(hotel.rooms[0].stay_id), "hub_relay")
+    assert entry["changed"] == ["guest_name_encrypted", "guest_phone_encrypted", "guest_phone_index"]
+    assert "v1:" not in entry["old"]
+    assert await retention(relay_pool).prune() == 0
+
+
+async def test_old_sign_ins_go_and_open_ones_stay(admin: Connection, relay_pool: Pool, hotel: Hotel) -> None:
+    kept, ended, expired = [await make_staff(admin, hotel, "front") for _ in range(3)]
+    for one, token in ((kept, "a"), (ended, "b"), (expired, "c")):
+        await admin.execute(
+            "INSERT INTO app.refresh_tokens (tenant_id, token_hash, session_id)"
+            " VALUES ($1, sha256($2::text::bytea), $3)",
+            hotel.tenant_id,
+            token,
+            one.session_id,
+        )
+    await admin.execute(
+        "INSERT INTO app.refresh_tokens (tenant_id, token_hash, session_id, used_at)"
+        " VALUES ($1, sha256('old'), $2, now() - interval '31 days'),"
+        " ($1, sha256('new'), $2, now() - interval '29 days')",
+        hotel.tenant_id,
+        kept.session_id,
+    )
+    await admin.execute(
+        "UPDATE app.staff_sessions SET ended_at = now() - interval '31 days', end_reason = 'signed_out'"
+        " WHERE id = $1",
+        ended.session_id,
+    )
+    await admin.execute(
+        "UPDATE app.staff_sessions SET expires_at = now() - interval '31 days' WHERE id = $1",
+        expired.session_id,
+    )
+    await admin.execute(
+        "INSERT INTO app.staff_codes (tenant_id, code_hash, staff_id, purpose, expires_at)"
+        " VALUES ($1, sha256('old'), $2, 'verify_email', now() - interval '31 days'),"
+        " ($1, sha256('new'), $2, 'verify_email', now() - interval '1 day')",
+        hotel.tenant_id,
+        kept.id,
+    )
+    # a used token, two sessions, a code; their own tokens go with the sessions
+    assert await retention(relay_pool).prune() == 4
+    sessions = await admin.fetch("SELECT id FROM app.staff_sessions WHERE tenant_id = $1", hotel.tenant_id)
+    assert [row["id"] for row in sessions] == [kept.session_id]
+    for table, left in (("refresh_tokens", 2), ("staff_codes", 1)):
+        count = f"SELECT count(*) FROM app.{table} WHERE tenant_id = $1"
+        assert await admin.fetchval(count, hotel.tenant_id) == left
+
+
+async def test_months_of_the_audit_are_made_ahead_and_go_when_they_are_over(
+    admin: Connection, relay_pool: Pool
+) -> None:
+    now = utc_now()
+    old = [f"audit_logs_{now.year - 2}_{now.month:02}", f"audit_logs_{now.year - 3}_{now.month:02}"]
+    for name in old:
+        year = int(name[11:15])
+        await admin.execute(
+            f"CREATE TABLE app.{name} PARTITION OF app.audit_logs"
+            f" FOR VALUES FROM ('{year}-{now.month:02}-01') TO ('{year}-{now.month:02}-28')"
+        )
+        await admin.execute(f"ALTER TABLE app.{name} OWNER TO hub_owner")
+    assert await retention(relay_pool).turn_months() == 1
+    left = [
+        row[0] for row in await admin.fetch("SELECT relname FROM pg_class WHERE relname ~ '^audit_logs_'")
+    ]
+    # the month of two years ago is not over for 24 months until this one is
+    assert old[0] in left
+    assert old[1] not in left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from hub.db.pool import Role, connect, password
@@ -19,7 +20,7 @@ _queries = load("doctor")
 SERVER: Final = _queries["server"]
 ROLES: Final = _queries["roles"]
 
-_SERVING: Final = (Role.ADMIN, Role.API, Role.RELAY, Role.AUTH)
+_SERVING: Final = (Role.API, Role.RELAY, Role.AUTH, Role.ADMIN)
 _ALL_ROLES: Final = (*(role.value for role in Role), "hub_owner", "hub_log", "hub_backup")
 _MAY_BYPASS: Final = "hub_backup"
 _OLDEST, _NEWEST = 15, 18
@@ -45,16 +46,21 @@ async def examine(connection: Connection, settings: Settings) -> list[Finding]:
     """Everything about the server that any role may see."""
     server = await connection.fetchrow(SERVER.text)
     assert server is not None
+    roles = await connection.fetch(ROLES.text, list(_ALL_ROLES))
+    return [*judge(server, settings), *_roles(roles)]
+
+
+def judge(server: Mapping[str, Any], settings: Settings) -> list[Finding]:
+    """What to think of the row that the query `server` gives."""
     findings = [_version(server), _room(server, settings), _line(server), *_durability(server)]
     if server["standby"]:
         findings.append(error("database", "this is a standby: it takes no orders", "name the primary"))
     if not server["near"]:
         findings += [_password(role, settings) for role in _SERVING]
-    roles = await connection.fetch(ROLES.text, list(_ALL_ROLES))
-    return [*findings, *_roles(roles)]
+    return findings
 
 
-def _version(server: asyncpg.Record) -> Finding:
+def _version(server: Mapping[str, Any]) -> Finding:
     if _OLDEST <= server["major"] <= _NEWEST:
         return ok("version", f"PostgreSQL {server['version']}")
     return error(
@@ -64,7 +70,7 @@ def _version(server: asyncpg.Record) -> Finding:
     )
 
 
-def _room(server: asyncpg.Record, settings: Settings) -> Finding:
+def _room(server: Mapping[str, Any], settings: Settings) -> Finding:
     room, wanted = server["room"], settings.db_connections
     if wanted > room:
         return error(
@@ -75,7 +81,7 @@ def _room(server: asyncpg.Record, settings: Settings) -> Finding:
     return ok("connections", f"{wanted} of {room} for the hub")
 
 
-def _line(server: asyncpg.Record) -> Finding:
+def _line(server: Mapping[str, Any]) -> Finding:
     if server["encrypted"]:
         return ok("encryption", "the line to PostgreSQL is encrypted")
     if server["near"]:
@@ -87,7 +93,7 @@ def _line(server: asyncpg.Record) -> Finding:
     )
 
 
-def _durability(server: asyncpg.Record) -> list[Finding]:
+def _durability(server: Mapping[str, Any]) -> list[Finding]:
     off = [name for name in ("fsync", "full_page_writes") if server[name] != "on"]
     if server["synchronous_commit"] == "off":
         off.append("synchronous_commit")
