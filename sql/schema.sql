@@ -1626,8 +1626,6 @@ END
 $$;
 CREATE TABLE app.audit_logs_default PARTITION OF app.audit_logs DEFAULT;
 SELECT app.protect_tenant_table('app.audit_logs_default');
--- whether rows lie there is asked of it alone; hub_admin may read all of them anyway
-GRANT SELECT ON app.audit_logs_default TO hub_admin;
 SELECT app.make_audit_partitions(2);
 
 -- Drops the partitions of months that were over before `before`; returns how many went. Never one of the last 30 days,
