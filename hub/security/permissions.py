@@ -72,7 +72,8 @@ def permissions_of(kind: Kind, role: StaffRole | None, extra: frozenset[str]) ->
         return DEVICES[kind]
     if role is None:
         return frozenset()
-    return ROLES[role] if role == "super_admin" else ROLES[role] | (GRANTABLE & extra)
+    given = frozenset(permission for permission in GRANTABLE if permission in extra)
+    return ROLES[role] if role == "super_admin" else ROLES[role] | given
 
 
 def holders(permission: Permission) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -13,14 +14,17 @@ import pytest
 
 from hub.app import open_hub
 from hub.security.tokens import Tokens
+from tests.api.desk import Desk, Postbox
 from tests.conftest import TOKEN_KEY
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from hub.app import Hub
+    from hub.db.pool import Connection
     from hub.security.principal import Principal
     from hub.settings import Settings
+    from hub.staff.mail import Mailer
     from tests.factories import Hotel
 
 TOKENS = Tokens((TOKEN_KEY,), 900)
@@ -74,15 +78,15 @@ def problem(answer: httpx.Response, status: int, code: str, field: str | None = 
     return document
 
 
-@pytest.fixture(scope="module")
-async def hub(settings: Settings) -> AsyncIterator[Hub]:
-    """A running hub, called in-process."""
+@asynccontextmanager
+async def opened(settings: Settings, mailer: Mailer | None = None) -> AsyncIterator[Hub]:
+    """A running hub, for a fixture."""
     started: asyncio.Future[Hub] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
 
     async def run() -> None:
         # One task enters and leaves: a fixture's two halves may run in different ones.
-        async with open_hub(settings) as hub:
+        async with open_hub(settings, mailer=mailer) as hub:
             started.set_result(hub)
             await stop.wait()
 
@@ -97,6 +101,13 @@ async def hub(settings: Settings) -> AsyncIterator[Hub]:
 
 
 @pytest.fixture(scope="module")
+async def hub(settings: Settings) -> AsyncIterator[Hub]:
+    """A running hub, called in-process."""
+    async with opened(settings) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
 async def app(hub: Hub) -> Starlette:
     return hub.app
 
@@ -105,3 +116,24 @@ async def app(hub: Hub) -> Starlette:
 async def api(app: Starlette) -> AsyncIterator[Api]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as client:
         yield Api(client)
+
+
+# Many try from one address here, and often.
+FAST = {
+    "bcrypt_rounds": 4,
+    "limit_sign_in_ip": "100000/minute",
+    "limit_sign_in_account": "1000/minute",
+    "public_url": "https://hub.example",
+    "base_domain": "hotels.example",
+}
+
+
+@pytest.fixture(scope="module")
+async def desk(settings: Settings, admin: Connection) -> AsyncIterator[Desk]:
+    """A hub that staff sign in to."""
+    postbox = Postbox()
+    async with (
+        opened(msgspec.structs.replace(settings, **FAST), postbox) as hub,
+        httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://hub") as web,
+    ):
+        yield Desk(hub, web, postbox, admin)
