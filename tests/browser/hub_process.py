@@ -57,6 +57,7 @@ class HubProcess:
             "HUB_NAMESPACE": self.settings.namespace,
             "HUB_MASTER_KEYS": f"{key.kid}:{base64.b64encode(key.secret).decode()}",
             "HUB_LOG_LEVEL": "warning",
+            "HUB_BCRYPT_ROUNDS": "4",
         }
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "hub", "serve", "--port", str(self.port), env=environ

@@ -15,6 +15,7 @@ import "./staff/signin-view.js";
 import { i18n, say, silence, text } from "./staff/words.js";
 
 const PAGES = [["rooms", "stay.read", "door"], ["devices", "device.read", "tablet"], ["account", "self", "person"]];
+const LETTERS = ["reset", "verify"];
 const RETRY_MS = 4_000;
 const TOAST_MS = 6_000;
 
@@ -115,8 +116,8 @@ class Staff {
     this.#draw();
     if (given?.name === "pair") this.#pair = given.code;
     await this.#findHotel();
-    if (given !== null && given.name !== "pair") return this.show(given.name, given.code);
-    return this.session.start();
+    if (given !== null && given.name !== "pair") this.show(given.name, given.code);
+    await this.session.start();
   }
 
   /** The hotel of this address. Without one, a field asks for its short name. */
@@ -125,9 +126,15 @@ class Staff {
       const query = this.slug === null ? "" : `?hotel=${encodeURIComponent(this.slug)}`;
       this.hotel = await this.session.open("GET", `/api/v1/hotel${query}`);
     } catch (problem) {
-      if (!problem.temporary) this.slug = null;
+      if (!problem.temporary) this.#unknown();
       else setTimeout(() => this.hotel === null && this.#findHotel().then(this.#render), RETRY_MS);
     }
+  }
+
+  /** No hotel has this name: it stands in the field, to be mended. */
+  #unknown() {
+    for (const view of [this.#outside.signin, this.#outside.forgot]) view.hotel = this.slug ?? "";
+    this.slug = null;
   }
 
   #addressChanged() {
@@ -160,6 +167,7 @@ class Staff {
     if (another) this.#makePages(me);
     this.#person = state;
     this.live.start();
+    if (LETTERS.includes(this.#view)) return; // what a letter asks for is done first
     const outside = this.#view in this.#outside || this.#view === "start" || this.#view === "factor";
     if (!outside && !another) return;
     const asked = location.hash.slice(1);
@@ -187,7 +195,7 @@ class Staff {
       history.replaceState(null, "", location.pathname + location.search);
     }
     const note = this.session.ended ? "session.ended" : this.#pair === null ? null : "signin.pair";
-    if (!(this.#view in this.#outside) || this.#view === "signin") this.show("signin", note);
+    if (!(this.#view in this.#outside) || note !== null) this.show("signin", note);
   }
 
   #openPair() {

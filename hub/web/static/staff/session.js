@@ -62,7 +62,9 @@ export class StaffSession extends EventTarget {
 
   /** @param given `{email, password, hotel?, code?}`; raises a Problem, `second_factor_required` when a code is needed */
   async signIn(given) {
-    this.#accept(await this.#send("POST", `${BASE}/session`, given));
+    const opened = await this.#send("POST", `${BASE}/session`, given);
+    this.me = null; // whoever it is, somebody has just come in
+    this.#accept(opened);
   }
 
   async signOut() {

@@ -28,6 +28,10 @@ export class SignInView extends HTMLElement {
     this.#askCode(false);
   }
 
+  set hotel(slug) {
+    this.#hotel.value = slug;
+  }
+
   get email() {
     return this.#email.value;
   }
@@ -104,6 +108,10 @@ export class ForgotView extends HTMLElement {
     this.#sent.setAttribute("role", "status");
     this.append(h("div", { class: "card" },
       say(h("h1", { tabindex: "-1" }), "forgot.title"), text("p.hint", "forgot.hint"), this.#sent, this.#form.element));
+  }
+
+  set hotel(slug) {
+    this.#hotel.value = slug;
   }
 
   opened(email) {

@@ -1,0 +1,301 @@
+"""The staff's page: who gets in and how, and that a session leaves nothing that a script could take."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyotp
+from playwright.async_api import expect
+
+from hub.security.credentials import digest, new_secret
+from tests.browser.desk import PASSWORD, Desk, hire, open_desk
+from tests.browser.probes import FAINT, SMALL, VISIBLE
+
+if TYPE_CHECKING:
+    from playwright.async_api import Request, Route
+
+    from hub.db.pool import Connection
+    from tests.browser.screens import Screens
+
+JAPANESE = re.compile(r"[぀-ヿ㐀-鿿]")
+STORED = "[...Object.values({...localStorage}), ...Object.values({...sessionStorage}), document.cookie]"
+SIZES = (("desk", 1280, 800), ("tablet", 820, 1180), ("phone", 390, 844))
+
+
+async def test_signing_in_leaves_nothing_to_a_script(
+    screens: Screens, admin: Connection, tmp_path: Path
+) -> None:
+    who = await hire(admin, screens)
+    desk = await open_desk(screens, tmp_path)
+    await desk.enter(who)
+    await expect(desk.page.locator("rooms-view .row").first).to_be_visible()
+    assert [text for text in await desk.page.evaluate(STORED) if text] == []
+    cookies = {each["name"]: each for each in await desk.page.context.cookies()}
+    assert set(cookies) == {"hub_access", "hub_refresh"} or {"hub_access"} <= set(cookies)
+    assert all(each["httpOnly"] and each["sameSite"] == "Strict" for each in cookies.values())
+
+    await desk.page.reload()
+    await expect(desk.page.locator("rooms-view .row").first).to_be_visible()
+    changes: list[Request] = []
+    desk.page.on("request", lambda request: changes.append(request) if request.method == "POST" else None)
+    await desk.page.locator(".signout:visible").first.click()
+    await expect(desk.page.locator("signin-view")).to_be_visible()
+    [end] = changes
+    assert await end.header_value("x-csrf-token")
+    assert await end.header_value("x-hub-client") == "browser"
+    assert await desk.page.context.cookies() == []
+    assert await desk.page.locator("rooms-view").count() == 0
+    await desk.page.reload()
+    await expect(desk.page.locator("signin-view input[name=email]")).to_be_visible()
+
+
+async def test_what_is_wrong_is_said(screens: Screens, admin: Connection, tmp_path: Path) -> None:
+    who = await hire(admin, screens)
+    desk = await open_desk(screens, tmp_path, "en")
+    await desk.page.locator("signin-view button.primary").click()
+    await expect(desk.page.locator("signin-view input[name=email]")).to_have_attribute("aria-invalid", "true")
+    await desk.sign_in(who, "wrong password")
+    await expect(desk.problem).to_contain_text("E-mail or password is wrong")
+    await expect(desk.page.locator("signin-view input[name=email]")).to_have_value(who.email)
+    for _ in range(10):
+        await desk.page.locator("signin-view button.primary").click()
+        await expect(desk.page.locator("signin-view [aria-busy=true]")).to_have_count(0)
+    await expect(desk.problem).to_contain_text(re.compile(r"Too many tries.+ again after \d\d:\d\d"))
+    await screens.hub.kill()
+    await desk.page.locator("signin-view button.primary").click()
+    await expect(desk.problem).to_contain_text("The hub cannot be reached")
+    await screens.hub.start()
+    other = await hire(admin, screens)
+    await desk.enter(other)
+
+
+async def test_the_whole_page_by_keyboard(
+    screens: Screens, admin: Connection, room: str, tmp_path: Path
+) -> None:
+    who = await hire(admin, screens)
+    desk = await open_desk(screens, tmp_path, "en")
+    press = desk.page.keyboard.press
+    await expect(desk.page.locator("signin-view input[name=email]")).to_be_focused()
+    await desk.page.keyboard.type(who.email)
+    await press("Tab")
+    await desk.page.keyboard.type(PASSWORD)
+    await press("Enter")
+    await expect(desk.page.locator("rooms-view h1")).to_be_focused()
+    await expect(desk.row(room)).to_be_visible()
+    await press("Tab")
+    await expect(desk.page.locator("rooms-view input[type=search]")).to_be_focused()
+    await desk.page.keyboard.type(room)
+    await expect(desk.page.locator("rooms-view .row:visible")).to_have_count(1)
+    await press("ArrowDown")
+    await expect(desk.row(room).locator("button")).to_be_focused()
+    await press("Enter")
+    await expect(desk.panel.locator("h2")).to_be_focused()
+    await press("Tab")
+    await press("Tab")
+    await expect(desk.panel.locator(".danger-quiet")).to_be_focused()
+    await press("Enter")
+    dialog = desk.page.locator("dialog")
+    await expect(dialog).to_contain_text(f"room {room}")
+    await expect(dialog.locator(".quiet")).to_be_focused()
+    await press("Escape")
+    await expect(dialog).to_have_count(0)
+    await press("Escape")
+    await expect(desk.panel).to_have_count(0)
+    await expect(desk.row(room).locator("button")).to_be_focused()
+
+
+async def test_the_language_changes_in_place(screens: Screens, admin: Connection, tmp_path: Path) -> None:
+    who = await hire(admin, screens)
+    desk = await open_desk(screens, tmp_path)
+    await desk.page.locator("signin-view input[name=email]").fill(who.email)
+    await desk.switch_language()
+    await expect(desk.page.locator("html")).to_have_attribute("lang", "en")
+    await expect(desk.page.locator("signin-view input[name=email]")).to_have_value(who.email)
+    await desk.page.reload()
+    await expect(desk.page.locator("html")).to_have_attribute("lang", "en")
+    await expect(desk.page.locator("signin-view button.primary")).to_have_text("Sign in")
+
+
+async def test_every_view_in_both_languages_on_every_screen(
+    screens: Screens, admin: Connection, tmp_path: Path
+) -> None:
+    who = await hire(admin, screens)
+    desk = await open_desk(screens, tmp_path, "en")
+    await desk.page.emulate_media(reduced_motion="reduce")
+    await _look(desk, "signin")
+    await desk.page.locator("signin-view .link:visible").click()
+    await _look(desk, "forgot")
+    await desk.page.locator("forgot-view .link").click()
+    await desk.enter(who)
+    await expect(desk.page.locator("rooms-view .row").first).to_be_visible()
+    await _look(desk, "rooms")
+    await desk.page.locator("rooms-view .row").first.click()
+    await _look(desk, "room")
+    await desk.page.keyboard.press("Escape")
+    await desk.page.locator("rooms-view .list-head > .quiet").click()
+    await _look(desk, "other-room")
+    await desk.go("devices")
+    await expect(desk.page.locator("devices-view .row").first).to_be_visible()
+    await _look(desk, "devices")
+    await desk.page.locator("devices-view .row").first.click()
+    await _look(desk, "device")
+    await desk.page.keyboard.press("Escape")
+    await desk.page.locator("devices-view .list-head > .primary").click()
+    await _look(desk, "pair")
+    await desk.go("account")
+    await expect(desk.page.locator(".sessions li")).to_have_count(1)
+    await _look(desk, "account")
+
+
+async def _look(desk: Desk, view: str) -> None:
+    """No text is missing, faint or cut, and nothing is too small for a finger."""
+    for language in ("en", "ja"):
+        if await desk.page.locator("html").get_attribute("lang") != language:
+            await desk.switch_language()
+        for name, width, height in SIZES:
+            await desk.page.set_viewport_size({"width": width, "height": height})
+            where = f"{view}-{language}-{name}"
+            await desk.picture(where)
+            assert await desk.page.evaluate(SMALL, 44) == [], where
+            assert await desk.page.evaluate(FAINT) == [], where
+            assert await desk.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
+        texts = await desk.page.evaluate(VISIBLE)
+        assert len(texts) > 5, view
+        assert language == "ja" or [each for each in texts if JAPANESE.search(each)] == [], view
+    await desk.page.set_viewport_size({"width": 640, "height": 400})  # a desk at 200 %
+    assert await desk.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, view
+    await desk.page.set_viewport_size({"width": 1280, "height": 800})
+
+
+async def test_a_second_factor_that_the_role_needs(
+    screens: Screens, admin: Connection, tmp_path: Path
+) -> None:
+    who = await hire(admin, screens, "front")
+    await admin.execute("UPDATE app.tenants SET totp_roles = '{front}' WHERE slug = 'demo'")
+    try:
+        desk = await open_desk(screens, tmp_path, "en")
+        await desk.sign_in(who)
+        await expect(desk.page.get_by_role("heading", level=1)).to_have_text("Set up your second factor")
+        await expect(desk.page.locator(".nav")).to_be_hidden()
+        await expect(desk.page.locator(".qr")).to_be_visible()
+        await desk.picture("factor")
+        await desk.page.locator("summary").click()
+        secret = (await desk.page.locator(".secret-text").inner_text()).replace(" ", "")
+        await desk.page.locator(".factor input").fill("000000")
+        await desk.page.keyboard.press("Enter")
+        await expect(desk.problem).to_contain_text("not the right code")
+        await desk.page.locator(".factor input").fill(pyotp.TOTP(secret).now())
+        await desk.page.keyboard.press("Enter")
+        codes = await desk.page.locator(".recovery code").all_inner_texts()
+        assert len(codes) == 10
+        await desk.picture("recovery")
+        await desk.page.get_by_role("button", name="I have kept them").click()
+        await expect(desk.page.locator("rooms-view .row").first).to_be_visible()
+        assert await desk.page.locator(".recovery").count() == 0
+        await desk.page.locator(".signout:visible").first.click()
+
+        await desk.sign_in(who)
+        code = desk.page.locator("signin-view input[name=code]")
+        await expect(code).to_be_focused()
+        await code.fill("000000")
+        await desk.page.keyboard.press("Enter")
+        await expect(desk.problem).to_contain_text("The code is wrong")
+        await code.fill(codes[0])
+        await desk.page.keyboard.press("Enter")
+        await expect(desk.page.locator("rooms-view .row").first).to_be_visible()
+    finally:
+        await admin.execute("UPDATE app.tenants SET totp_roles = '{}' WHERE slug = 'demo'")
+
+
+async def test_the_end_of_a_session_takes_nothing_that_was_typed(
+    screens: Screens, admin: Connection, tmp_path: Path
+) -> None:
+    who = await hire(admin, screens, "front")
+    desk = await open_desk(screens, tmp_path, "en")
+    await desk.enter(who)
+    await desk.page.locator("rooms-view .list-head > .quiet").click()
+    await desk.panel.locator("input[name=room_number]").fill("Annex 1")
+    await desk.panel.locator("input[name=guest_name]").fill("Ada Lovelace")
+    await admin.execute(
+        "UPDATE app.staff_sessions SET ended_at = now(), end_reason = 'revoked' WHERE staff_id = $1", who.id
+    )
+    await desk.panel.locator("button.primary").click()
+    await expect(desk.page.locator("signin-view .note")).to_contain_text("Your session has ended")
+    await expect(desk.page.get_by_text("Ada Lovelace")).to_have_count(0)
+    await desk.sign_in(who)
+    await expect(desk.panel.locator("input[name=guest_name]")).to_have_value("Ada Lovelace")
+    await desk.panel.locator("button.primary").click()
+    await expect(desk.row("Annex 1")).to_contain_text("Ada Lovelace")
+
+
+async def test_a_new_password_by_the_code_of_a_letter(
+    screens: Screens, admin: Connection, tmp_path: Path
+) -> None:
+    who = await hire(admin, screens, "runner")
+    secret = new_secret()
+    tenant_id = screens.hub.tenant_id
+    await admin.execute(
+        "INSERT INTO app.staff_codes (tenant_id, code_hash, staff_id, purpose, expires_at)"
+        " VALUES ($1, $2, $3, 'reset_password', now() + interval '1 hour')",
+        tenant_id,
+        digest(secret),
+        who.id,
+    )
+    desk = await open_desk(screens, tmp_path, "en", fragment=f"#reset={tenant_id}.{secret}")
+    field = desk.page.locator("reset-view input")
+    await expect(field).to_be_focused()
+    assert secret not in desk.page.url
+    await field.fill("short")
+    await desk.page.keyboard.press("Enter")
+    await expect(desk.problem).to_contain_text("cannot be used")
+    await field.fill("a new and quite long one")
+    await desk.page.keyboard.press("Enter")
+    await expect(desk.page.locator("signin-view .note")).to_contain_text("Your password is set")
+    await desk.sign_in(who, "a new and quite long one")
+    await expect(desk.page.locator(".nav")).to_be_visible()
+
+
+async def test_five_hundred_rooms_are_filtered_at_once(
+    screens: Screens, admin: Connection, tmp_path: Path
+) -> None:
+    who = await hire(admin, screens, "front")
+    desk = await open_desk(screens, tmp_path, "en")
+
+    async def many(route: Route) -> None:
+        await route.fulfill(json={"devices": [_tablet(number) for number in range(500)], "next": None})
+
+    await desk.page.route("**/api/v1/devices", many)
+    await desk.enter(who)
+    await expect(desk.page.locator(".row-count:visible")).to_contain_text(re.compile("of 5"))
+    took = await desk.page.evaluate(
+        """async () => {
+          const field = document.querySelector('rooms-view input[type=search]');
+          const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          let longest = 0;
+          for (const text of ['9', '93', '931', '9312', '']) {
+            const started = performance.now();
+            field.value = text;
+            field.dispatchEvent(new Event('input'));
+            await painted();
+            longest = Math.max(longest, performance.now() - started);
+          }
+          return longest;
+        }"""
+    )
+    assert took < 200
+
+
+def _tablet(number: int) -> dict[str, Any]:
+    return {
+        "id": str(number),
+        "device_name": f"Tablet {9000 + number}",
+        "device_type": "tablet",
+        "room_number": str(9000 + number),
+        "stations": [],
+        "status": "active",
+        "online": True,
+        "last_seen_at": None,
+        "wipe_requested_at": None,
+    }
