@@ -30,6 +30,60 @@ _SESSION: Final = """
 """
 
 
+async def restore(admin: Connection, hotel: Hotel, staff: dict[StaffRole, UUID]) -> None:
+    """The hotel's own rooms and people as they were made, whatever somebody was allowed to do to them."""
+    tablets = [room.tablet_id for room in hotel.rooms]
+    stays = [room.stay_id for room in hotel.rooms]
+    async with admin.transaction():
+        for role, staff_id in staff.items():
+            await admin.execute(
+                "UPDATE app.staff SET role = $2, permissions = '{}', is_active = true, deleted_at = NULL,"
+                " totp_enabled = false, totp_encrypted = NULL WHERE id = $1",
+                staff_id,
+                role,
+            )
+        await admin.execute(
+            "UPDATE app.device_rooms SET status = 'retired' WHERE tenant_id = $1 AND id <> ALL ($2::uuid[])"
+            " AND device_type = 'tablet' AND status <> 'retired'",
+            hotel.tenant_id,
+            tablets,
+        )
+        await admin.execute(
+            "UPDATE app.stays SET ended_at = greatest(now(), started_at) WHERE tenant_id = $1"
+            " AND id <> ALL ($2::uuid[]) AND ended_at IS NULL",
+            hotel.tenant_id,
+            stays,
+        )
+        for room in hotel.rooms:
+            await admin.execute(
+                "UPDATE app.device_rooms SET room_number = $3 || ' (moving)' WHERE tenant_id = $1 AND id = $2"
+                " AND room_number <> $3",
+                hotel.tenant_id,
+                room.tablet_id,
+                room.number,
+            )
+        for room in hotel.rooms:
+            await admin.execute(
+                "UPDATE app.stays SET ended_at = NULL, room_number = $3 WHERE tenant_id = $1 AND id = $2",
+                hotel.tenant_id,
+                room.stay_id,
+                room.number,
+            )
+            await admin.execute(
+                "UPDATE app.device_rooms SET status = 'active', room_number = $3, wipe_requested_at = NULL"
+                " WHERE tenant_id = $1 AND id = $2",
+                hotel.tenant_id,
+                room.tablet_id,
+                room.number,
+            )
+        await admin.execute(
+            "UPDATE app.device_rooms SET status = 'active', stations = '{kitchen}', wipe_requested_at = NULL"
+            " WHERE tenant_id = $1 AND id = $2",
+            hotel.tenant_id,
+            hotel.kitchen_id,
+        )
+
+
 async def hire(admin: Connection, hotel: Hotel) -> dict[StaffRole, UUID]:
     """One member of staff for each role of the hotel, and a super-admin of the platform; their ids."""
     await admin.execute("UPDATE app.tenants SET user_limit = 100 WHERE id = $1", hotel.tenant_id)

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import httpx
+import msgspec
 import pytest
 
 from hub.db.database import Database
 from tests.database.strangers import Two, two_hotels
 from tests.ordering import Client
 from tests.realtime.conftest import Live, running
-from tests.security.callers import callers, hire
+from tests.security.callers import callers, hire, restore
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -26,7 +27,18 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 async def live(settings: Settings) -> AsyncIterator[Live]:
     """This module's hub."""
-    async with running(settings) as hub:
+    # A password costs nothing here, and nobody is told to come later; what these limits do has its own tests.
+    quick = msgspec.structs.replace(
+        settings,
+        bcrypt_rounds=4,
+        password_waiting=1000,
+        limit_sign_in_ip="100000/minute",
+        limit_sign_in_account="100000/minute",
+        limit_device="1000000/minute",
+        limit_pairing_ip="100000/minute",
+        limit_pairing_tenant="100000/minute",
+    )
+    async with running(quick) as hub:
         yield hub
 
 
@@ -51,5 +63,6 @@ async def staff(admin: Connection, two: Two) -> dict[StaffRole, UUID]:
 
 @pytest.fixture
 async def everybody(admin: Connection, two: Two, staff: dict[StaffRole, UUID]) -> dict[str, Principal]:
-    """Those who call, anew for each test: an earlier one may have signed them out."""
+    """Those who call, anew for each test: an earlier one may have signed them out, or sent them away."""
+    await restore(admin, two.ours, staff)
     return await callers(admin, two.ours, staff)
