@@ -47,7 +47,7 @@ async def examine(connection: Connection, settings: Settings) -> list[Finding]:
     server = await connection.fetchrow(SERVER.text)
     assert server is not None
     roles = await connection.fetch(ROLES.text, list(_ALL_ROLES))
-    return [*judge(server, settings), *_roles(roles)]
+    return [*judge(dict(server), settings), *_roles(roles)]
 
 
 def judge(server: Mapping[str, Any], settings: Settings) -> list[Finding]:
