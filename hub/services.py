@@ -33,6 +33,7 @@ from hub.staff import routes as staff_routes
 from hub.staff.after import After
 from hub.staff.mail import Outbox, SmtpMailer
 from hub.staff.office import Office
+from hub.staff.people import Team
 from hub.stays import routes as stay_routes
 from hub.stays.commands import FrontDesk
 from hub.tenants import file_routes, hotel
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from hub.security.tokens import Tokens
     from hub.settings import Settings
     from hub.staff.mail import Mailer
+    from hub.staff.people import Hire
 
 SOCKET: Final = asyncapi.Socket(
     path="/ws",
@@ -119,6 +121,24 @@ def build(
     hosts = Hosts(pools.auth, settings.base_domain)
     residence = Residence(hosts, database)
     devices = Devices(pools.auth, database, tokens, credential_days=settings.credential_days)
+    office = Office(
+        database=database,
+        vault=vault,
+        tokens=tokens,
+        passwords=Passwords(
+            processes=settings.password_processes,
+            waiting=settings.password_waiting,
+            rounds=settings.bcrypt_rounds,
+        ),
+        limiter=limiter,
+        after=After(),
+        outbox=None if mailer is None else Outbox(mailer),
+        settings=settings,
+    )
+
+    async def invite(email: str, name: str) -> Hire:
+        return await Team(office).first_manager(email, name, settings.public_url)
+
     return Services(
         gate=Gate(
             tokens,
@@ -133,27 +153,14 @@ def build(
         vault=vault,
         database=database,
         platform=platform,
-        tenants=Platform(platform, vault, base_domain=settings.base_domain),
+        tenants=Platform(platform, vault, base_domain=settings.base_domain, invite=invite),
         operations=Operations(database, commands(vault)),
         devices=devices,
         pairing=Pairing(pools.auth, database, devices, limiter),
         approvals=Operations(database, [APPROVE]),
         public_url=settings.public_url,
         hosts=hosts,
-        office=Office(
-            database=database,
-            vault=vault,
-            tokens=tokens,
-            passwords=Passwords(
-                processes=settings.password_processes,
-                waiting=settings.password_waiting,
-                rounds=settings.bcrypt_rounds,
-            ),
-            limiter=limiter,
-            after=After(),
-            outbox=None if mailer is None else Outbox(mailer),
-            settings=settings,
-        ),
+        office=office,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from msgspec import UNSET
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from hub.staff.office import Office
 
 _LONGEST_NAME = 200
+# Called in the transaction that makes the hotel, in its scope; what it returns posts the letter after the
+# commit, and is None where none can be sent.
+Hire: TypeAlias = Callable[["Scope"], Awaitable[Callable[[], None] | None]]
 
 
 class Team:
@@ -58,17 +63,37 @@ class Team:
             extra = sorted(set(new.permissions))
             values = (staff_id, index, sealed, hashed, name, new.role, extra, False)
             await store.write_email(scope, store.ADD_PERSON, *values)
-            letter = None
-            if base is not None and office.can_write(base):
-                letter = await office.add_code(
-                    scope, staff_id, kind="invitation", name=name, email=email, base=base
-                )
+            letter = await self._invitation(scope, staff_id, name=name, email=email, base=base)
             return await self._person(scope, staff_id), letter
 
         person, letter = await office.database.transaction(
             principal.tenant_id, principal.actor(), work, idempotent=False
         )
         return self._sent(person, letter)
+
+    async def first_manager(self, email: str, name: str, base: str | None) -> Hire:
+        """The first manager of a hotel that is about to be made; both texts are in their one form."""
+        office = self._office
+        hashed = await office.passwords.hash(new_secret())
+        staff_id = uuid7()
+
+        async def hire(scope: Scope) -> Callable[[], None] | None:
+            index, sealed = await _sealed_email(office, scope, staff_id, email)
+            values = (staff_id, index, sealed, hashed, name, "manager", [], False)
+            await store.write_email(scope, store.ADD_PERSON, *values)
+            letter = await self._invitation(scope, staff_id, name=name, email=email, base=base)
+            return None if letter is None else partial(office.post, letter)
+
+        return hire
+
+    async def _invitation(
+        self, scope: Scope, staff_id: UUID, *, name: str, email: str, base: str | None
+    ) -> Letter | None:
+        if base is None or not self._office.can_write(base):
+            return None
+        return await self._office.add_code(
+            scope, staff_id, kind="invitation", name=name, email=email, base=base
+        )
 
     async def change(
         self, principal: Principal, staff_id: UUID, asked: PersonChange, base: str | None

@@ -14,6 +14,7 @@ from hub.tenants import store
 from hub.tenants.model import (
     NAME_LENGTH,
     ChangeTenant,
+    CreatedTenant,
     CreateTenant,
     Status,
     Tenant,
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
     from hub.tenants.store import Locked
 
 T = TypeVar("T")
-# Makes the first manager of a hotel in the scope of its tenant: e-mail address and name. What it returns is
-# called after the commit, and posts the letter.
-Invite: TypeAlias = Callable[["Scope", str, str], Awaitable[Callable[[], None]]]
+# Called in the scope of the new hotel; what it returns posts the letter after the commit, None: there is none.
+Hire: TypeAlias = Callable[["Scope"], Awaitable[Callable[[], None] | None]]
+# Prepares the first manager of a hotel: e-mail address and name.
+Invite: TypeAlias = Callable[[str, str], Awaitable[Hire]]
 
 
 class Platform:
@@ -74,31 +76,29 @@ class Platform:
             raise _missing()
         return tenant_id
 
-    async def create(self, actor: Actor, new: CreateTenant) -> Tenant:
+    async def create(self, actor: Actor, new: CreateTenant) -> CreatedTenant:
         """Raises InvalidInput, and Conflict for a slug or a domain that another hotel has."""
         slug = check_slug(new.slug)
         terms = agreed(Terms(name=new.name), new, self._base_domain)
         email, phone = contact(new)
-        manager = None
+        hire = None
         if new.manager is not None:
             if self._invite is None:
-                raise InvalidInput("No letter can be sent from here.", field="manager")
+                raise InvalidInput("No manager can be made from here.", field="manager")
             name = plain_text(new.manager.name, "manager.name", NAME_LENGTH)
-            manager = (canonical_email(new.manager.email), name)
+            hire = await self._invite(canonical_email(new.manager.email), name)
         tenant_id = uuid7()
-        afterwards: list[Callable[[], None]] = []
 
-        async def work(scope: Scope) -> Tenant:
+        async def work(scope: Scope) -> tuple[Tenant, Callable[[], None] | None]:
             await store.insert(scope, tenant_id, slug, terms)
             await store.save_contact(scope, self._vault, tenant_id, email, phone)
-            if manager is not None and self._invite is not None:
-                afterwards.append(await self._invite(scope.of(tenant_id), *manager))
-            return await self._tenant(scope, tenant_id)
+            post = None if hire is None else await hire(scope.of(tenant_id))
+            return await self._tenant(scope, tenant_id), post
 
-        tenant = await self._database.transaction(PLATFORM, actor, work, idempotent=False)
-        for call in afterwards:
-            call()
-        return tenant
+        tenant, post = await self._database.transaction(PLATFORM, actor, work, idempotent=False)
+        if post is not None:
+            post()
+        return CreatedTenant(tenant, letter_sent=post is not None)
 
     async def change(self, actor: Actor, tenant_id: UUID, change: ChangeTenant) -> Tenant:
         """Raises NotFound, InvalidInput, and Conflict for a domain that another hotel has."""

@@ -45,7 +45,7 @@ def routes(gate: Gate, database: Database) -> list[Endpoint]:
         return await files.keep(database, principal, name, content)
 
     async def look(request: Request) -> Response:
-        hotel, file_id = path_id(request, "hotel"), path_id(request, "file_id")
+        hotel, file_id = path_id(request, "hotel_id"), path_id(request, "file_id")
         media_type, content = await files.look(database, hotel, file_id)
         return Response(content, headers=_HEADERS, media_type=media_type)
 
@@ -72,7 +72,7 @@ def routes(gate: Gate, database: Database) -> list[Endpoint]:
         ),
         Endpoint(
             "GET",
-            "/api/v1/files/{hotel}/{file_id}",
+            "/api/v1/files/{hotel_id}/{file_id}",
             look,
             Spec(name="lookAtFile", summary="A picture", tag="files", gives=MEDIA_TYPES, errors=(NotFound,)),
         ),

@@ -181,6 +181,13 @@ class OneTenant(Struct, frozen=True):
     tenant: Tenant
 
 
+class CreatedTenant(Struct, frozen=True):
+    """`letter_sent`: the first manager will get a letter."""
+
+    tenant: Tenant
+    letter_sent: bool
+
+
 class Tenants(Struct, frozen=True):
     """A page, by slug. `next` is the `after` of the next one, null on the last."""
 

@@ -12,6 +12,7 @@ from hub.security.permissions import Permission
 from hub.tenants.model import (
     MOST_TENANTS,
     ChangeTenant,
+    CreatedTenant,
     CreateTenant,
     End,
     OneTenant,
@@ -44,9 +45,8 @@ def routes(gate: Gate, platform: Platform) -> list[Guarded]:
         after = "" if wanted.after is None else read_text_cursor(wanted.after)
         return await platform.list(principal.actor(), after, wanted.status, wanted.limit)
 
-    async def create(request: Request, principal: Principal) -> OneTenant:
-        new = await gate.read(request, CreateTenant)
-        return OneTenant(await platform.create(principal.actor(), new))
+    async def create(request: Request, principal: Principal) -> CreatedTenant:
+        return await platform.create(principal.actor(), await gate.read(request, CreateTenant))
 
     async def read(request: Request, principal: Principal) -> OneTenant:
         return OneTenant(await platform.read(principal.actor(), path_id(request, "tenant_id")))
@@ -91,7 +91,7 @@ def routes(gate: Gate, platform: Platform) -> list[Guarded]:
                 summary="A new hotel",
                 tag="tenants",
                 body=CreateTenant,
-                result=OneTenant,
+                result=CreatedTenant,
                 status=HTTPStatus.CREATED,
                 errors=(Conflict, LimitReached),
             ),
