@@ -11,6 +11,7 @@ import jwt
 from hub.security.permissions import ROLES, StaffRole
 from hub.security.principal import PLATFORM, Principal
 from tests.conftest import TOKEN_KEY
+from tests.factories import make_person
 from tests.realtime.screens import token_of
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from tests.factories import Hotel
 
 SUPER_ADMIN: Final = "staff:super_admin"
-_STAFF: Final = """
-    INSERT INTO app.staff (tenant_id, email_index, email_encrypted, password_hash, name, role)
-    VALUES ($1, sha256(convert_to($2, 'UTF8')), 'v1:', 'x', $2, $2) RETURNING id
-"""
 _SESSION: Final = """
     INSERT INTO app.staff_sessions (tenant_id, staff_id, expires_at)
     VALUES ($1, $2, now() + interval '1 day') RETURNING id
@@ -86,9 +83,8 @@ async def restore(admin: Connection, hotel: Hotel, staff: dict[StaffRole, UUID])
 
 async def hire(admin: Connection, hotel: Hotel) -> dict[StaffRole, UUID]:
     """One member of staff for each role of the hotel, and a super-admin of the platform; their ids."""
-    await admin.execute("UPDATE app.tenants SET user_limit = 100 WHERE id = $1", hotel.tenant_id)
     return {
-        role: await admin.fetchval(_STAFF, PLATFORM if role == "super_admin" else hotel.tenant_id, role)
+        role: await make_person(admin, PLATFORM if role == "super_admin" else hotel.tenant_id, role)
         for role in ROLES
     }
 

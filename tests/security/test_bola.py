@@ -39,7 +39,7 @@ PUBLIC: Final = {
     "POST /api/v1/staff/password/reset": "the code of a letter proves who asks",
     "POST /api/v1/staff/email/verify": "the code of a letter proves who asks",
     "GET /api/v1/hotel": "the page to sign in says whose it is",
-    "GET /api/v1/files/{hotel}/{file_id}": "pictures of dishes, on pages that nobody signs in to",
+    "GET /api/v1/files/{hotel_id}/{file_id}": "pictures of dishes, on pages that nobody signs in to",
 }
 # Addresses that no document describes, and why anybody may ask them.
 UNDESCRIBED: Final = {
