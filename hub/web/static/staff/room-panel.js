@@ -18,7 +18,7 @@ export class RoomPanel {
   #anyway = h("input", { type: "checkbox", id: "override-wipe" });
   #problem = h("p", { class: "alert", role: "alert", hidden: true });
   #form = null;
-  #left = null; // the room that was checked out here, until its tablet has answered
+  #wiping = []; // the tablets that were asked to forget a guest when this panel checked the room out
 
   constructor(app, side) {
     this.#app = app;
@@ -31,7 +31,7 @@ export class RoomPanel {
   show(room, row) {
     this.#row = row;
     this.#anyway.checked = false;
-    if (this.#left !== room) this.#left = null;
+    this.#wiping = [];
     showProblem(this.#problem, null);
     this.#build(room);
   }
@@ -76,18 +76,24 @@ export class RoomPanel {
     if (seen && !tablet.online) say(this.#tablet, "tablet.seen", { state: () => text("i", `tablet.${state}`).textContent, time: () => moment(seen) });
     else say(this.#tablet, `tablet.${state}`);
     const wiping = state === "wiping";
-    const left = this.#left !== null && this.#left === this.#row.room;
-    this.#wipe.hidden = !left || tablet === null;
-    this.#wipe.dataset.state = wiping ? "waiting" : "done";
-    if (!this.#wipe.hidden) {
-      if (wiping) this.#wipe.replaceChildren(h("span", { class: "spinner" }), text("p", tablet.online ? "wipe.waiting" : "wipe.offline"));
-      else this.#wipe.replaceChildren(text("p", "wipe.done", { room: this.#row.room }));
-    }
-    this.#warning.hidden = !wiping;
+    this.#showWipe();
+    this.#warning.hidden = !wiping || (this.#wiping.length > 0 && tablet.online); // give it a moment
     if (this.#form !== null) {
       this.#form.enabled = !wiping || this.#anyway.checked;
       if (this.#shown !== "") this.#form.action(wiping ? "checkin.anyway" : "checkin.do", { room: this.#row.room });
     }
+  }
+
+  /** What has become of the wipe that a check-out in this panel has asked for. */
+  #showWipe() {
+    const tablets = this.#app.live.devices.filter(({ id }) => this.#wiping.includes(id));
+    const open = tablets.filter((each) => each.wipe_requested_at !== null);
+    const state = tablets.length === 0 ? "none" : open.length === 0 ? "done" : open.some(({ online }) => online) ? "waiting" : "offline";
+    this.#wipe.hidden = state === "none";
+    if (this.#wipe.dataset.state === state) return;
+    this.#wipe.dataset.state = state;
+    if (state === "done") this.#wipe.replaceChildren(text("p", "wipe.done", { room: this.#row.room }));
+    else if (state !== "none") this.#wipe.replaceChildren(h("span", { class: "spinner" }), text("p", `wipe.${state}`));
   }
 
   #checkIn(anyRoom) {
@@ -112,7 +118,6 @@ export class RoomPanel {
           throw problem;
         }
         form.clear();
-        this.#left = null;
         this.#app.announce("checkin.done", { room: number });
         await this.#app.live.refresh();
         this.#app.openRoom(number);
@@ -128,21 +133,21 @@ export class RoomPanel {
   }
 
   async #checkOut() {
-    const { room, stay } = this.#row;
+    const { room, stay, state } = this.#row;
     showProblem(this.#problem, null);
     try {
       const orders = (await this.#openOrders()).filter((each) => each.stay_id === stay.id);
       const values = { room, guest: stay.guest_name || "" };
       const agreed = await confirm({
         title: stay.guest_name ? "checkout.ask" : "checkout.ask.nameless",
-        explain: this.#row.tablet === null ? "checkout.text.bare" : "checkout.text",
+        explain: this.#row.tablet === null || state === "pending" ? "checkout.text.bare" : "checkout.text",
         yes: "checkout.yes",
         values,
         more: orders.length === 0 ? text("p.ask-none", "checkout.no_orders") : this.#orders(orders),
       });
       if (!agreed) return;
-      await this.#app.session.once("POST", `${STAYS}/${stay.id}/check-out`, {});
-      this.#left = room;
+      const { wiping } = await this.#app.session.once("POST", `${STAYS}/${stay.id}/check-out`, {});
+      this.#wiping = wiping;
       this.#app.announce("checkout.done", { room });
       await this.#app.live.refresh();
       this.#app.live.hurry();
