@@ -11,6 +11,7 @@ import click
 from hub import __version__
 from hub.errors import HubError
 from hub.keys.cli import keys
+from hub.staff.cli import staff
 from hub.tenants.cli import tenant
 
 Port = click.IntRange(0, 65535)
@@ -23,6 +24,7 @@ def commands() -> None:
 
 
 commands.add_command(keys)
+commands.add_command(staff)
 commands.add_command(tenant)
 
 

@@ -9,7 +9,7 @@ import os
 from rich.console import Console
 
 from hub.demo.check import check as run_check
-from hub.demo.hotel import NAME, ROOMS, new_codes, open_hotel
+from hub.demo.hotel import NAME, PEOPLE, ROOMS, SLUG, hire, new_codes, open_hotel
 from hub.errors import SettingError
 from hub.laptop import start_missing
 from hub.serve import bind, serve
@@ -59,6 +59,9 @@ def run(*, check: bool, fresh: bool, port: int | None, workers: int) -> int:
         console.print(f"\n[bold]{NAME}[/], twenty rooms and one kitchen\n")
         console.print(f"Guest tablet, room {room}   [cyan]{base}/tablet#claim={tablet}[/]")
         console.print(f"Kitchen screen           [cyan]{base}/kitchen#claim={kitchen}[/]\n")
-        console.print("Open both; each address works once. Order on the tablet, bump in the kitchen.")
+        password = asyncio.run(hire(settings, tenant_id))
+        console.print(f"Staff                    [cyan]{base}/staff[/]   hotel {SLUG}, password {password}")
+        console.print(f"                         {' or '.join(PEOPLE)}\n")
+        console.print("Open both screens; their addresses work once. Order on the one, bump on the other.")
         console.print("[dim]Ctrl+C stops the demo; its orders are kept, --fresh starts over.[/]")
         return serve(settings, environ, listener)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
@@ -12,16 +13,23 @@ from hub.db.ids import uuid7
 from hub.db.pool import Role, connect
 from hub.db.queries import load
 from hub.demo.menu import load_menu
+from hub.errors import NotFound
 from hub.security.credentials import digest, new_secret
+from hub.staff import command as staff
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
+    from hub.security.permissions import StaffRole
     from hub.settings import Settings
 
 SLUG: Final = "demo"
 NAME: Final = "ホテル灯 Hotel Akari"
 ROOMS: Final = tuple(f"{floor}{number:02}" for floor in range(5, 9) for number in range(1, 6))
 PHONE: Final = "9"
+PEOPLE: Final[dict[str, tuple[str, StaffRole]]] = {
+    "manager@demo.example": ("灯 Akari", "manager"),
+    "front@demo.example": ("渚 Nagisa", "front"),
+}
 CODE_LIFE: Final = timedelta(hours=12)
 
 _queries = load("demo")
@@ -50,6 +58,18 @@ async def open_hotel(settings: Settings) -> UUID:
         return tenant_id
     finally:
         await connection.close()
+
+
+async def hire(settings: Settings, tenant_id: UUID) -> str:
+    """The people of the demo; the new password of all of them."""
+    password = token_urlsafe(9)
+    async with staff.opened(settings) as access:
+        for email, (name, role) in PEOPLE.items():
+            try:
+                await staff.set_new(access, tenant_id, email, password)
+            except NotFound:
+                await staff.add(access, tenant_id, email, name, role, password)
+    return password
 
 
 async def new_codes(settings: Settings, tenant_id: UUID, rooms: tuple[str | None, ...]) -> list[str]:

@@ -48,7 +48,7 @@ class Accounts:
             account = await store.lock_account(scope, principal.id)
             if account is None or account.password_hash != verified.password_hash:
                 raise Unauthorized("The password was changed meanwhile; sign in again.")
-            await _set_password(scope, account.id, hashed, proven=False)
+            await set_password(scope, account.id, hashed, proven=False)
             await store.end_sessions(scope, account.id, "password_changed", but=principal.session_id)
 
         await office.database.transaction(principal.tenant_id, principal.actor(), work, idempotent=False)
@@ -101,7 +101,7 @@ class Accounts:
                 raise no_good("code")
             if not await scope.execute(store.USE_CODE, scope.tenant_id, ticket.hash, scope.now):
                 raise no_good("code")
-            await _set_password(scope, account.id, hashed, proven=True)
+            await set_password(scope, account.id, hashed, proven=True)
             await store.end_sessions(scope, account.id, "password_changed")
 
         await office.database.transaction(
@@ -146,7 +146,9 @@ class Accounts:
         await office.database.transaction(principal.tenant_id, principal.actor(), work, idempotent=True)
 
 
-async def _set_password(scope: Scope, staff_id: UUID, hashed: str, *, proven: bool) -> None:
+async def set_password(scope: Scope, staff_id: UUID, hashed: str, *, proven: bool) -> None:
+    """Another password; codes that are under way are void. `proven`: its owner has shown that the address is
+    the account's."""
     await scope.execute(store.SET_PASSWORD, scope.tenant_id, staff_id, hashed, scope.now, proven)
     await scope.execute(store.VOID_CODES, scope.tenant_id, staff_id, scope.now)
     await events.record(scope, "password.changed", staff_id)

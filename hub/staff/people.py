@@ -21,6 +21,7 @@ from hub.staff.model import Change, check_change, check_grant, check_role, leave
 if TYPE_CHECKING:
     from hub.db.scope import Scope
     from hub.security.principal import Principal
+    from hub.security.vault import Vault
     from hub.staff.mail import Letter
     from hub.staff.model import Account
     from hub.staff.office import Office
@@ -59,10 +60,11 @@ class Team:
         staff_id = uuid7()
 
         async def work(scope: Scope) -> tuple[Person, Letter | None]:
-            index, sealed = await _sealed_email(office, scope, staff_id, email)
+            sealed = await sealed_email(office.vault, scope, staff_id, email)
             extra = sorted(set(new.permissions))
-            values = (staff_id, index, sealed, hashed, name, new.role, extra, False)
-            await store.write_email(scope, store.ADD_PERSON, *values)
+            await store.add_person(
+                scope, staff_id, sealed, hashed, name=name, role=new.role, permissions=extra
+            )
             letter = await self._invitation(scope, staff_id, name=name, email=email, base=base)
             return await self._person(scope, staff_id), letter
 
@@ -78,9 +80,8 @@ class Team:
         staff_id = uuid7()
 
         async def hire(scope: Scope) -> Callable[[], None] | None:
-            index, sealed = await _sealed_email(office, scope, staff_id, email)
-            values = (staff_id, index, sealed, hashed, name, "manager", [], False)
-            await store.write_email(scope, store.ADD_PERSON, *values)
+            sealed = await sealed_email(office.vault, scope, staff_id, email)
+            await store.add_person(scope, staff_id, sealed, hashed, name=name, role="manager")
             letter = await self._invitation(scope, staff_id, name=name, email=email, base=base)
             return None if letter is None else partial(office.post, letter)
 
@@ -124,8 +125,8 @@ class Team:
                 await store.end_sessions(scope, staff_id, "revoked")
             letter = None
             if email is not UNSET:
-                index, sealed = await _sealed_email(office, scope, staff_id, email)
-                await store.write_email(scope, store.CHANGE_EMAIL, staff_id, index, sealed)
+                sealed = await sealed_email(office.vault, scope, staff_id, email)
+                await store.change_email(scope, staff_id, sealed)
                 await scope.execute(store.VOID_CODES, scope.tenant_id, staff_id, scope.now)
                 if base is not None and office.can_write(base):
                     called = account.name if name is UNSET else name
@@ -200,11 +201,11 @@ async def _dismiss(scope: Scope, staff_id: UUID) -> None:
     await scope.execute(store.VOID_CODES, scope.tenant_id, staff_id, scope.now)
 
 
-async def _sealed_email(office: Office, scope: Scope, staff_id: UUID, email: str) -> tuple[bytes, str]:
-    """Blind index and sealed text. Raises Conflict when somebody else has the address."""
+async def sealed_email(vault: Vault, scope: Scope, staff_id: UUID, email: str) -> store.Email:
+    """An address as it is stored. Raises Conflict when somebody else has the address."""
     # While indexes are made anew, the unique one alone would let an address in twice.
-    found = await store.account_by_email(scope, await office.vault.indexes(scope, "staff.email", email))
+    found = await store.account_by_email(scope, await vault.indexes(scope, "staff.email", email))
     if found is not None and found.id != staff_id:
         raise store.email_taken()
-    index = await office.vault.index(scope, "staff.email", email)
-    return index, await office.vault.seal(scope, "staff", "email_encrypted", staff_id, email)
+    index = await vault.index(scope, "staff.email", email)
+    return index, await vault.seal(scope, "staff", "email_encrypted", staff_id, email)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from uuid import UUID
@@ -16,7 +18,8 @@ from hub.security.permissions import StaffRole
 from hub.staff.model import Account, EndReason, Session
 
 if TYPE_CHECKING:
-    from hub.db.queries import Query
+    from collections.abc import Sequence
+
     from hub.db.scope import Scope
 
 _queries = load("staff")
@@ -33,6 +36,7 @@ SET_PIN = _queries["set_pin"]
 BEGIN_TOTP = _queries["begin_totp"]
 CONFIRM_TOTP = _queries["confirm_totp"]
 END_TOTP = _queries["end_totp"]
+HOTEL_BY_SLUG = _queries["hotel_by_slug"]
 HOTEL = _queries["hotel"]
 ADD_SESSION = _queries["add_session"]
 SESSION = _queries["session"]
@@ -57,6 +61,8 @@ CHANGE_EMAIL = _queries["change_email"]
 REMOVE_PERSON = _queries["remove_person"]
 LOCK_MANAGERS = _queries["lock_managers"]
 
+# Blind index and sealed text.
+Email: TypeAlias = tuple[bytes, str]
 Purpose: TypeAlias = Literal["verify_email", "reset_password"]
 
 
@@ -180,10 +186,33 @@ async def managers(scope: Scope, role: StaffRole) -> set[UUID]:
     return {row["id"] for row in await scope.fetch(LOCK_MANAGERS, scope.tenant_id, role)}
 
 
-async def write_email(scope: Scope, query: Query, *values: object) -> None:
-    """Run a query that writes an e-mail address. Raises Conflict when somebody else has it."""
+async def add_person(
+    scope: Scope,
+    staff_id: UUID,
+    email: Email,
+    password_hash: str,
+    *,
+    name: str,
+    role: StaffRole,
+    permissions: Sequence[str] = (),
+    proven: bool = False,
+) -> None:
+    """`proven`: the address is known to be the person's own. Raises Conflict when somebody else has it."""
+    values = (staff_id, *email, password_hash, name, role, list(permissions), proven)
+    with _taken():
+        await scope.execute(ADD_PERSON, scope.tenant_id, *values)
+
+
+async def change_email(scope: Scope, staff_id: UUID, email: Email) -> None:
+    """Raises Conflict when somebody else has the address."""
+    with _taken():
+        await scope.execute(CHANGE_EMAIL, scope.tenant_id, staff_id, *email)
+
+
+@contextmanager
+def _taken() -> Iterator[None]:
     try:
-        await scope.execute(query, scope.tenant_id, *values)
+        yield
     except asyncpg.UniqueViolationError as error:
         raise email_taken() from error
 

@@ -81,6 +81,10 @@ SET totp_enabled = false, totp_encrypted = NULL, totp_last_step = NULL, recovery
     access_version = access_version + 1
 WHERE tenant_id = $1 AND id = $2;
 
+-- name: hotel_by_slug (read)
+-- A hotel by its short name, for an operator.
+SELECT t.id FROM app.tenants AS t WHERE t.slug = $1;
+
 -- name: hotel (read)
 -- What a letter says of the hotel.
 SELECT t.name, t.slug, t.locale FROM app.tenants AS t WHERE t.id = $1;

@@ -33,6 +33,7 @@ RUN_BY: Final = {
     "security.lock_signing_keys": Role.AUTH,
     "security.add_first_signing_key": Role.AUTH,
     "hosts.find_tenant": Role.AUTH,
+    "staff.hotel_by_slug": Role.ADMIN,
     "log.heads": Role.RELAY,
     "log.all_heads": Role.RELAY,
     "log.new_events": Role.RELAY,
