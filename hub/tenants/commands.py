@@ -9,7 +9,7 @@ from uuid import UUID
 from hub.db.ids import uuid7
 from hub.errors import InvalidInput, NotFound
 from hub.security.principal import PLATFORM
-from hub.security.words import canonical_email, plain_text
+from hub.security.words import plain_text
 from hub.tenants import store
 from hub.tenants.model import (
     NAME_LENGTH,
@@ -20,6 +20,7 @@ from hub.tenants.model import (
     Tenant,
     Tenants,
     Terms,
+    address,
     agreed,
     check_slug,
     contact,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from hub.tenants.store import Locked
 
 T = TypeVar("T")
-# Called in the scope of the new hotel; what it returns posts the letter after the commit, None: there is none.
+# Called in the scope of the new hotel; what it returns posts the letter after the commit, if there is one.
 Hire: TypeAlias = Callable[["Scope"], Awaitable[Callable[[], None] | None]]
 # Prepares the first manager of a hotel: e-mail address and name.
 Invite: TypeAlias = Callable[[str, str], Awaitable[Hire]]
@@ -86,7 +87,7 @@ class Platform:
             if self._invite is None:
                 raise InvalidInput("No manager can be made from here.", field="manager")
             name = plain_text(new.manager.name, "manager.name", NAME_LENGTH)
-            hire = await self._invite(canonical_email(new.manager.email), name)
+            hire = await self._invite(address(new.manager.email, "manager.email"), name)
         tenant_id = uuid7()
 
         async def work(scope: Scope) -> tuple[Tenant, Callable[[], None] | None]:

@@ -245,14 +245,19 @@ def agreed(terms: Terms, change: ChangeTenant, base_domain: str | None) -> Terms
     return after
 
 
+def address(text: str, field: str) -> str:
+    """An e-mail address in its one form. Raises InvalidInput."""
+    try:
+        return canonical_email(text)
+    except InvalidInput as error:
+        raise InvalidInput(error.message, field=field) from None
+
+
 def contact(change: ChangeTenant) -> tuple[str | UnsetType | None, str | UnsetType | None]:
     """E-mail address and phone number in their one form. Raises InvalidInput naming the field."""
     email, phone = change.contact_email, change.contact_phone
     if isinstance(email, str):
-        try:
-            email = canonical_email(email)
-        except InvalidInput as error:
-            raise InvalidInput(error.message, field="contact_email") from None
+        email = address(email, "contact_email")
     if isinstance(phone, str):
         phone = phone_number(phone, "contact_phone")
     return email, phone
