@@ -34,8 +34,12 @@ class Hotel(Struct, frozen=True):
     tenant_id: UUID
     slug: str
     rooms: tuple[Room, ...]
-    kitchen_id: UUID
+    kitchen_ids: tuple[UUID, ...]
     menu: dict[str, UUID]
+
+    @property
+    def kitchen_id(self) -> UUID:
+        return self.kitchen_ids[0]
 
     def tablet(self, room: int = 0, *, seconds: float = 900) -> Principal:
         """The principal of a room's tablet."""
@@ -50,11 +54,11 @@ class Hotel(Struct, frozen=True):
             expires_at=time.time() + seconds,
         )
 
-    def kitchen(self, *, seconds: float = 900) -> Principal:
-        """The principal of the kitchen's screen."""
+    def kitchen(self, screen: int = 0, *, seconds: float = 900) -> Principal:
+        """The principal of one of the kitchen's four screens."""
         return Principal(
             tenant_id=self.tenant_id,
-            id=self.kitchen_id,
+            id=self.kitchen_ids[screen],
             kind="kitchen",
             room_number=None,
             stay_id=None,
@@ -73,7 +77,7 @@ MENU = (
 
 
 async def make_hotel(admin: Connection, *, rooms: int = 2, prices_include_tax: bool = True) -> Hotel:
-    """A tenant with rooms 101, 102, ..., a stay and a tablet in each, a kitchen screen, a menu of four."""
+    """A tenant with rooms 101, 102, ..., a stay and a tablet in each, four kitchen screens, a menu."""
     slug = f"hotel-{uuid4().hex[:12]}"
     tenant_id: UUID = await admin.fetchval(
         "INSERT INTO app.tenants (id, name, slug, prices_include_tax) VALUES ($1, $2, $2, $3) RETURNING id",
@@ -95,9 +99,10 @@ async def make_hotel(admin: Connection, *, rooms: int = 2, prices_include_tax: b
             number,
         )
         made.append(Room(number, stay_id, tablet_id))
-    kitchen_id = await admin.fetchval(
+    kitchens = await admin.fetch(
         "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, stations, status)"
-        " VALUES ($1, 'Kitchen', 'kitchen_screen', '{kitchen}', 'active') RETURNING id",
+        " SELECT $1, 'Kitchen ' || screen, 'kitchen_screen', '{kitchen}', 'active'"
+        " FROM generate_series(1, 4) AS screen RETURNING id",
         tenant_id,
     )
     menu = {}
@@ -122,7 +127,7 @@ async def make_hotel(admin: Connection, *, rooms: int = 2, prices_include_tax: b
         " ($1, 'alcohol', 'room_service', 1000, '2019-10-01'), ($1, 'food', 'takeaway', 800, '2019-10-01')",
         tenant_id,
     )
-    return Hotel(tenant_id, slug, tuple(made), kitchen_id, menu)
+    return Hotel(tenant_id, slug, tuple(made), tuple(row["id"] for row in kitchens), menu)
 
 
 # The hash of a password that nobody has.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -99,7 +99,7 @@ class FleetDevice(Struct, frozen=True):
     building: str | None
     stations: tuple[str, ...]
     status: Status
-    settings: dict[str, object]
+    settings: dict[str, Any]
     online: bool
     last_seen_at: datetime | None
     credential_changed_at: datetime | None
@@ -128,4 +128,4 @@ class ChangeDevice(Struct, frozen=True, forbid_unknown_fields=True):
     room_type: Label | UnsetType | None = UNSET
     floor: Label | UnsetType | None = UNSET
     building: Label | UnsetType | None = UNSET
-    settings: dict[str, object] | UnsetType = UNSET
+    settings: dict[str, Any] | UnsetType = UNSET

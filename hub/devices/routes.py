@@ -139,5 +139,5 @@ def own_origin(request: Request) -> str:
     """Where the device has found the hub. Anyone can set Host, and only who did reads the answer."""
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
-        raise InvalidInput("The header Host must name the hub.", field="Host")
+        raise InvalidInput("The header Host is missing, or names no host.", field="Host")
     return f"{request.url.scheme}://{host}"

@@ -198,9 +198,10 @@ class Endpoint:
                 for task in pending:
                     task.cancel()
                 _, pending = await asyncio.wait(pending, timeout=_CANCEL_SECONDS)
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, OSError):
-                    _log.error("a session failed", exc_info=result)
+            for task in tasks:
+                error = None if task.cancelled() else task.exception()
+                if isinstance(error, Exception) and not isinstance(error, OSError):
+                    _log.error("a session failed", exc_info=error)
 
     async def _read(
         self, session: Session, receive: AsgiReceive, commands: asyncio.Queue[Command | Failed]

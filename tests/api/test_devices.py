@@ -111,8 +111,8 @@ async def test_a_device_that_is_not_active_gets_no_token(api: Api, hotel: Hotel,
         problem(await api.post(CLAIM, {"code": code}), 401, "unauthorized", "code")
     await admin.execute("UPDATE app.device_rooms SET status = 'active' WHERE id = $1", hotel.kitchen_id)
     await admin.execute("UPDATE app.tenants SET status = 'suspended' WHERE id = $1", hotel.tenant_id)
-    document = problem(await api.post(TOKEN, {"credential": credential}), 403, "forbidden")
-    assert document["details"] == {"tenant_status": "suspended"}
+    document = problem(await api.post(TOKEN, {"credential": credential}), 403, "tenant_closed")
+    assert document["details"] == {"tenant_status": "suspended", "status_reason": None}
     await admin.execute("UPDATE app.tenants SET status = 'active' WHERE id = $1", hotel.tenant_id)
     await admin.execute("UPDATE app.device_rooms SET deleted_at = now() WHERE id = $1", hotel.kitchen_id)
     problem(await api.post(TOKEN, {"credential": credential}), 401, "unauthorized", "credential")

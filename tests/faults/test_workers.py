@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from tests.faults.fleet import Fleet, Member
@@ -65,7 +66,13 @@ async def test_both_workers_get_connections_and_leave_politely(
 ) -> None:
     pids = await until_workers(admin, lambda found: len(found) == 2)
     before = {pid: len(sockets_of(pid)) for pid in pids}
-    guests = [Screen(hotel.kitchen(), lambda: team.address) for _ in range(40)]
+    devices = await admin.fetch(
+        "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, status)"
+        " SELECT $1, 'Kitchen', 'kitchen_screen', 'active' FROM generate_series(1, 40) RETURNING id",
+        hotel.tenant_id,
+    )
+    screens_of = [msgspec.structs.replace(hotel.kitchen(), id=row["id"]) for row in devices]
+    guests = [Screen(principal, lambda: team.address) for principal in screens_of]
     try:
         for guest in guests:
             await guest.__aenter__()
@@ -84,7 +91,7 @@ async def test_both_workers_get_connections_and_leave_politely(
 
 async def test_a_worker_that_is_killed_is_replaced(team: Member, hotel: Hotel, admin: Connection) -> None:
     pids = await until_workers(admin, lambda found: len(found) == 2)
-    async with screen(hotel.kitchen(), team.address) as one, screen(hotel.kitchen(), team.address) as two:
+    async with screen(hotel.kitchen(), team.address) as one, screen(hotel.kitchen(1), team.address) as two:
         victim = min(pids)
         os.kill(victim, signal.SIGKILL)
         now = await until_workers(admin, lambda found: len(found) == 2 and victim not in found)

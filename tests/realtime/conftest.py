@@ -38,11 +38,16 @@ class Live:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, clock: Callable[[], datetime] = utc_now, relay: bool = True
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    relay: bool = True,
+    twins: bool = True,
 ) -> AsyncIterator[Live]:
     """A hub with these settings, heartbeats ten times as fast, and no waiting at its end.
 
-    With `relay` the block begins when this hub is the relay; without, another one is.
+    With `relay` the block begins when this hub is the relay; without, another one is. With `twins` a device
+    may have several sessions at once, so that a test can look at one place through two screens.
     """
     quick = msgspec.structs.replace(
         settings,
@@ -58,6 +63,8 @@ async def running(
     async def serve() -> None:
         # One task enters and leaves: a fixture's two halves may run in different ones.
         async with serving(quick, listener, clock=clock) as hub:
+            if twins:
+                setattr(hub.node, "replaced", lambda _: None)  # noqa: B010 - a method, for a test
             host, port = listener.getsockname()[:2]
             started.set_result(Live(hub, host, port))
             await stop.wait()
