@@ -1,0 +1,158 @@
+"""A hotel by its address; its manager's settings; tokens that are at the wrong address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import httpx
+import msgspec
+import pytest
+
+from tests.api.conftest import Api, bearer, problem
+from tests.conftest import clone, settings_for
+from tests.factories import Hotel, make_staff
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from hub.embedded import Servers
+    from hub.security.principal import Principal
+    from hub.settings import Settings
+
+HOTEL = "/api/v1/hotel"
+SETTINGS = "/api/v1/hotel/settings"
+BASE = "hub.example"
+
+
+@pytest.fixture(scope="module")
+async def settings(servers: Servers, template: str) -> AsyncIterator[Settings]:
+    """A hub whose hotels have addresses."""
+    async with clone(servers, template, "test_hotel") as name:
+        yield settings_for(servers, name, base_domain=BASE)
+
+
+async def at(api: Api, host: str, path: str, as_: Principal | None = None, **params: str) -> httpx.Response:
+    return await api.client.get(path, headers={"Host": host} | bearer(as_), params=params)
+
+
+async def test_a_hotel_is_known_by_its_address(
+    api: Api, hotel: Hotel, other_hotel: Hotel, admin: Connection
+) -> None:
+    domain = f"{uuid4().hex}.example"
+    await admin.execute("UPDATE app.tenants SET domain = $2 WHERE id = $1", other_hotel.tenant_id, domain)
+    ours = {"name": hotel.slug, "slug": hotel.slug, "locale": "ja"}
+    theirs = {"name": other_hotel.slug, "slug": other_hotel.slug, "locale": "ja"}
+    for host in (f"{hotel.slug}.{BASE}", f"{hotel.slug}.{BASE}:8080", f"{hotel.slug.upper()}.{BASE}"):
+        assert (await at(api, host, HOTEL)).json() == ours
+    assert (await at(api, domain, HOTEL)).json() == theirs
+    # the address wins over the slug, which counts where the address names none
+    assert (await at(api, domain, HOTEL, hotel=hotel.slug)).json() == theirs
+    for host in (BASE, "localhost", "127.0.0.1:8080", f"nobody.{BASE}"):
+        assert (await at(api, host, HOTEL, hotel=hotel.slug)).json() == ours
+        problem(await at(api, host, HOTEL), 404, "not_found")
+        problem(await at(api, host, HOTEL, hotel="nobody"), 404, "not_found", "hotel")
+    problem(await at(api, BASE, HOTEL, hotel="x" * 64), 400, "invalid_input", "hotel")
+    problem(await at(api, BASE, HOTEL, hotel="a\0b"), 400, "invalid_input", "hotel")
+
+
+async def refusals(admin: Connection, hotel: Hotel) -> list[dict[str, Any]]:
+    rows = await admin.fetch(
+        "SELECT record, user_role, details FROM app.audit_logs"
+        " WHERE tenant_id = $1 AND operation = 'tenant.refused' ORDER BY created_at",
+        hotel.tenant_id,
+    )
+    return [dict(row) | {"details": json.loads(row["details"])} for row in rows]
+
+
+async def test_a_token_is_no_good_at_another_hotels_address(
+    api: Api, hotel: Hotel, other_hotel: Hotel, admin: Connection
+) -> None:
+    domain = f"{uuid4().hex}.example"
+    await admin.execute("UPDATE app.tenants SET domain = $2 WHERE id = $1", other_hotel.tenant_id, domain)
+    manager = await make_staff(admin, hotel, "manager")
+    for principal in (hotel.tablet(), hotel.kitchen(), manager):
+        for own in (f"{hotel.slug}.{BASE}", BASE, "localhost", "10.0.0.1"):
+            assert (await at(api, own, "/api/v1/menu", principal)).status_code == 200
+    assert await refusals(admin, hotel) == []
+    for host in (f"{other_hotel.slug}.{BASE}", domain, f"platform.{BASE}"):
+        problem(await at(api, host, "/api/v1/menu", manager), 401, "unauthorized")
+    problem(await at(api, domain, "/api/v1/orders", hotel.tablet()), 401, "unauthorized")
+    found = await refusals(admin, hotel)
+    assert [one["details"]["address_of"] for one in found] == [
+        other_hotel.slug,
+        other_hotel.slug,
+        "platform",
+        other_hotel.slug,
+    ]
+    assert (found[0]["record"], found[0]["user_role"]) == (str(manager.id), "manager")
+    assert found[3]["record"] == str(hotel.rooms[0].tablet_id)
+    # the other hotel was not troubled
+    assert await refusals(admin, other_hotel) == []
+
+
+async def change(api: Api, body: object, as_: Principal) -> httpx.Response:
+    headers = {"Content-Type": "application/json"} | bearer(as_)
+    return await api.client.patch(SETTINGS, content=msgspec.json.encode(body), headers=headers)
+
+
+async def test_a_manager_sets_what_a_hotel_may_set(api: Api, hotel: Hotel, admin: Connection) -> None:
+    await admin.execute(
+        "UPDATE app.tenants SET settings = '{\"categories\": []}' WHERE id = $1", hotel.tenant_id
+    )
+    manager = await make_staff(admin, hotel, "manager")
+    usual: dict[str, Any] = {
+        "totp_roles": [],
+        "locale": "ja",
+        "phone": None,
+        "recall_minutes": None,
+        "undo_seconds": None,
+    }
+    assert (await api.get(SETTINGS, manager)).json() == usual
+    wanted = {"totp_roles": ["manager", "front"], "locale": "en", "phone": "9", "recall_minutes": 45}
+    answer = await change(api, wanted, manager)
+    assert answer.json() == usual | wanted | {"totp_roles": ["front", "manager"]}
+    # guests' screens know it, and what else is kept there stays
+    told = (await api.get("/api/v1/menu", hotel.tablet())).json()["hotel"]
+    assert (told["locale"], told["phone"], told["recall_minutes"], told["categories"]) == ("en", "9", 45, [])
+    answer = await change(api, {"phone": None, "totp_roles": []}, manager)
+    assert answer.json() == usual | {"locale": "en", "recall_minutes": 45}
+    kept = json.loads(await admin.fetchval("SELECT settings FROM app.tenants WHERE id = $1", hotel.tenant_id))
+    assert kept == {"categories": [], "recall_minutes": 45}
+    entry = await admin.fetchrow(
+        "SELECT user_id, changed FROM app.audit_logs WHERE tenant_id = $1 AND table_name = 'tenants'"
+        " AND 'totp_roles' = ANY (changed) ORDER BY created_at LIMIT 1",
+        hotel.tenant_id,
+    )
+    assert entry is not None
+    assert (entry["user_id"], entry["changed"]) == (manager.id, ["locale", "settings", "totp_roles"])
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"totp_roles": ["super_admin"]}, "totp_roles"),
+        ({"totp_roles": ["guest"]}, "totp_roles[0]"),
+        ({"totp_roles": None}, "totp_roles"),
+        ({"locale": "fr"}, "locale"),
+        ({"phone": "call\u202eme"}, "phone"),
+        ({"phone": "9\0"}, "phone"),
+        ({"phone": ""}, "phone"),
+        ({"recall_minutes": 0}, "recall_minutes"),
+        ({"recall_minutes": 10**30}, "recall_minutes"),
+        ({"undo_seconds": 61}, "undo_seconds"),
+        ({"room_limit": 500}, None),
+        ({"status": "active"}, None),
+    ],
+)
+async def test_and_nothing_else(
+    api: Api, hotel: Hotel, admin: Connection, body: dict[str, Any], field: str | None
+) -> None:
+    manager = await make_staff(admin, hotel, "manager")
+    problem(await change(api, body, manager), 400, "invalid_input", field)
+
+
+async def test_nobody_else_sets_it(api: Api, hotel: Hotel, admin: Connection) -> None:
+    for principal in (hotel.tablet(), hotel.kitchen(), await make_staff(admin, hotel, "front")):
+        assert (await change(api, {"locale": "en"}, principal)).status_code == 403
