@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from hub.db.database import Database
+from tests.api.conftest import Api
+from tests.api.desk import Desk, Postbox
 from tests.database.strangers import Two, two_hotels
 from tests.ordering import Client
 from tests.realtime.conftest import Live, running
@@ -48,6 +50,18 @@ async def web(live: Live) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(live.hub.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+async def api(web: httpx.AsyncClient) -> Api:
+    """The same client, for those who have a token."""
+    return Api(web)
+
+
+@pytest.fixture(scope="module")
+async def desk(live: Live, web: httpx.AsyncClient, admin: Connection) -> Desk:
+    """The same client, for those who sign in; no letter goes out."""
+    return Desk(live.hub, web, Postbox(), admin)
 
 
 @pytest.fixture(scope="module")
