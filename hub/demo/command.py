@@ -58,10 +58,14 @@ def run(*, check: bool, fresh: bool, port: int | None, workers: int) -> int:
         # No box around them: a frame would cut the addresses in a narrow terminal.
         console.print(f"\n[bold]{NAME}[/], twenty rooms and one kitchen\n")
         console.print(f"Guest tablet, room {room}   [cyan]{base}/tablet#claim={tablet}[/]")
-        console.print(f"Kitchen screen           [cyan]{base}/kitchen#claim={kitchen}[/]\n")
+        console.print(f"Kitchen screen           [cyan]{base}/kitchen#claim={kitchen}[/]")
+        console.print(f"Front desk, devices      [cyan]{base}/staff?hotel={SLUG}[/]")
         password = asyncio.run(hire(settings, tenant_id))
-        console.print(f"Staff                    [cyan]{base}/staff[/]   hotel {SLUG}, password {password}")
-        console.print(f"                         {' or '.join(PEOPLE)}\n")
-        console.print("Open both screens; their addresses work once. Order on the one, bump on the other.")
+        for email, (_, role) in PEOPLE.items():
+            console.print(f"  as {role:<20}[green]{email}[/]   password [green]{password}[/]")
+        console.print(
+            "\nOpen tablet and kitchen; their addresses work once. Order on the one, bump on the other."
+        )
+        console.print(f"At the front desk, check room {room} out: its tablet forgets the guest.")
         console.print("[dim]Ctrl+C stops the demo; its orders are kept, --fresh starts over.[/]")
         return serve(settings, environ, listener)

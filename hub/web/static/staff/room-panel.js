@@ -80,7 +80,7 @@ export class RoomPanel {
     this.#warning.hidden = !wiping || (this.#wiping.length > 0 && tablet.online); // give it a moment
     if (this.#form !== null) {
       this.#form.enabled = !wiping || this.#anyway.checked;
-      if (this.#shown !== "") this.#form.action(wiping ? "checkin.anyway" : "checkin.do", { room: this.#row.room });
+      if (this.#shown !== "") this.#form.action(this.#warning.hidden ? "checkin.do" : "checkin.anyway", { room: this.#row.room });
     }
   }
 
