@@ -9,8 +9,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import segno
-
 from hub.db.ids import uuid7
 from hub.devices import rows
 from hub.devices.codes import new_code, read_code
@@ -27,7 +25,7 @@ from hub.devices.documents import (
 )
 from hub.errors import Conflict, Internal, InvalidInput, NotFound, RateLimited, Unauthorized, Unavailable
 from hub.operations import Operation
-from hub.security import events
+from hub.security import events, qr
 from hub.security.credentials import Credential, digest, new_secret
 from hub.security.limits import Limiter, Rule
 from hub.security.permissions import Permission
@@ -75,12 +73,11 @@ class Pairing:
         else:
             raise Unavailable("no code is free now; try again")
         address = f"{origin}/staff#pair={code}"
-        matrix = segno.make(address, error="m", micro=False).matrix
         return Started(
             device_code=secret,
             user_code=code,
             verification_uri=address,
-            qr=["".join(str(module) for module in row) for row in matrix],
+            qr=qr.rows(address),
             expires_in=int(LIFE.total_seconds()),
             interval=INTERVAL_SECONDS,
         )
