@@ -22,7 +22,7 @@ def modules() -> list[Path]:
     return sorted(static_directory().rglob("*.js"))
 
 
-@pytest.mark.parametrize("path", ["/tablet", "/kitchen"])
+@pytest.mark.parametrize("path", ["/tablet", "/kitchen", "/staff"])
 async def test_a_page_is_kept_and_asked_for_again(api: Api, path: str) -> None:
     answer = await api.get(path)
     assert answer.status_code == 200
