@@ -78,8 +78,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     )
 
     # They wrap the keys in the database. The first wraps, all unwrap: `hub keys new-master` makes one; put it
-    # first, run `hub keys reencrypt`, then drop the old one. Without them sealed personal data is lost for
-    # ever.
+    # last for every process, then first, run `hub keys reencrypt`, then drop the old one. Without them sealed
+    # personal data is lost for ever.
     master_keys: Annotated[
         tuple[MasterKey, ...],
         Meta(description="kid:base64secret, comma between keys, no kid twice, secrets of exactly 32 bytes"),

@@ -51,7 +51,10 @@ def reencrypt(hotel: str | None, forget_pins: bool) -> None:
 
 @keys.command("new-master")
 def new_master() -> None:
-    """Print a fresh master key for HUB_MASTER_KEYS, to be put first. Keep it: nothing can replace it."""
+    """Print a fresh master key for HUB_MASTER_KEYS. Keep it: nothing can replace it.
+
+    Put it last for every process, and when all of them know it, first; then run `hub keys reencrypt`.
+    """
     from hub.keys.master import new_master_key
 
     click.echo(new_master_key())
