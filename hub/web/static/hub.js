@@ -77,6 +77,25 @@ export class Hub extends EventTarget {
     return this.#clock.now();
   }
 
+  /** What a pairing needs of this device: a way to ask, and what to do when it is approved. */
+  get pairing() {
+    return {
+      ask: (path, body) => this.#device.ask(path, body),
+      adopt: (answer) => {
+        this.#device.adopt(answer);
+        this.#forgetState();
+        this.#rechecked = false;
+        this.#connect();
+      },
+    };
+  }
+
+  /** Give up the credential of a device that was shut out, and wait for a new place. */
+  pairAgain() {
+    this.#device.forget();
+    this.retry();
+  }
+
   /** Start with a claim code from the page's address, or with the credential of an earlier visit. */
   start(code = null) {
     this.#code = code;
@@ -134,6 +153,12 @@ export class Hub extends EventTarget {
     try {
       if (this.#code !== null) await this.#claim();
       this.#token = await this.#device.token();
+      if (this.#device.mustWipe) {
+        this.#forgetState();
+        this.dispatchEvent(new Event("wipe"));
+        await this.#device.wiped();
+        this.#token = await this.#device.token();
+      }
       await this.#line.free;
     } catch (error) {
       if (current()) this.#noToken(error);
@@ -166,7 +191,10 @@ export class Hub extends EventTarget {
     }
     this.#forgetState();
     this.#code = null;
-    if (this.#stayEnded || error.code === "stay_ended") this.#become("ended", "stay_ended");
+    const { device_status: device, tenant_status: hotel } = error.details;
+    if (device) this.#become("ended", `device_${device}`);
+    else if (hotel) this.#become("ended", `hotel_${hotel}`);
+    else if (this.#stayEnded || error.code === "stay_ended") this.#become("ended", "stay_ended");
     else this.#become("unpaired", error.code);
     if (this.#device.paired) this.#retryIn(RECHECK_MS);
   }
@@ -227,6 +255,7 @@ export class Hub extends EventTarget {
   #event({ seq, kind, data }) {
     if (this.#position === null || seq <= this.#position.seq) return;
     if (kind === "topic.ended") {
+      if (!data.topic.startsWith("stay:")) return; // the close that follows says what to do
       this.#stayEnded = true;
       this.#forgetState();
       this.dispatchEvent(new Event("wipe"));
@@ -326,6 +355,12 @@ export class Hub extends EventTarget {
   }
 }
 
+/** A device that was shut out for good can only get a new place. */
+export const mayPairAgain = ({ reason }) => reason === "device_lost" || reason === "device_retired";
+
+/** A reason that the hub has given in its refusal of a token. */
+export const isClosed = ({ reason }) => /^(device|hotel)_/.test(reason ?? "");
+
 /** The hub of this page: code from the address, credential from this browser, wake-ups from the window. */
 export function openHub(kind) {
   const url = new URL("/ws", location.href);
@@ -337,9 +372,11 @@ export function openHub(kind) {
     fetch: (...request) => fetch(...request),
     WebSocket,
   });
-  addEventListener("online", () => hub.retry());
+  // A screen that was replaced comes back when somebody asks for it, or two of them would take turns for ever.
+  const wake = () => hub.reason === "replaced" || hub.retry();
+  addEventListener("online", wake);
   addEventListener("offline", () => hub.doubt());
-  document.addEventListener("visibilitychange", () => document.hidden || hub.retry());
+  document.addEventListener("visibilitychange", () => document.hidden || wake());
   setInterval(() => hub.check(), CHECK_MS);
   addEventListener("hashchange", () => location.hash.startsWith("#claim=") && location.reload());
   const code = new URLSearchParams(location.hash.slice(1)).get("claim");

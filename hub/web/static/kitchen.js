@@ -1,10 +1,11 @@
 import { h, perFrame, setText } from "./dom.js";
 import { icon } from "./icons.js";
-import { openHub } from "./hub.js";
+import { isClosed, mayPairAgain, openHub } from "./hub.js";
 import { COMMON, Translator } from "./i18n.js";
 import { awaitsAcknowledgement, onKitchenScreen } from "./core/visibility.js";
 import { Actions } from "./kitchen/actions.js";
 import "./kitchen/board.js";
+import { Cooks, cooksPanel } from "./kitchen/cooks.js";
 import { detailsPanel } from "./kitchen/details.js";
 import { confirmId } from "./kitchen/dialogs.js";
 import { listenToKeys } from "./kitchen/keys.js";
@@ -13,6 +14,7 @@ import { Seen } from "./kitchen/seen.js";
 import { Sound } from "./kitchen/sound.js";
 import { KITCHEN } from "./kitchen/strings.js";
 import "./kitchen/top-bar.js";
+import "./pairing-view.js";
 
 const TICK_MS = 1000;
 const TOAST_MS = 5000;
@@ -26,6 +28,7 @@ class Kitchen {
   i18n = new Translator({ catalogues: [COMMON, KITCHEN], storage: localStorage, key: "hub.kitchen.language" });
   sound = new Sound();
   actions = new Actions(this.hub, (order) => confirmId(this, order));
+  cooks = new Cooks(this.hub);
   board = find("ticket-board");
   render = perFrame(() => this.#render());
 
@@ -33,6 +36,7 @@ class Kitchen {
   #bar = find("top-bar");
   #gate = find("#sound-gate");
   #notice = find("#notice");
+  #pairing = find("pairing-view");
   #toast = find("#toast");
   #panel = null;
   #offer = null;
@@ -43,6 +47,8 @@ class Kitchen {
   constructor() {
     this.board.attach(this);
     this.#bar.attach(this);
+    this.#pairing.attach(this, "kitchen_screen");
+    this.cooks.addEventListener("change", this.render);
     this.hub.addEventListener("phase", () => this.#phaseChanged());
     this.hub.store.subscribe((changes) => this.#documentsChanged(changes));
     this.i18n.addEventListener("change", () => this.#languageChanged());
@@ -77,6 +83,10 @@ class Kitchen {
     this.#open(() => soldOutPanel(this));
   }
 
+  cookList() {
+    if (this.hub.live) this.#open(() => cooksPanel(this));
+  }
+
   details(order) {
     this.#open(() => detailsPanel(this, order));
   }
@@ -90,7 +100,10 @@ class Kitchen {
   }
 
   #phaseChanged() {
-    if (this.hub.live) this.#everLive = true;
+    if (this.hub.live) {
+      this.#everLive = true;
+      this.cooks.refresh();
+    }
     this.render();
   }
 
@@ -167,15 +180,16 @@ class Kitchen {
     this.#bar.render();
     this.#showNotice();
     this.#panel?.render();
-    if (this.#notice.hidden) this.#seen.painted(board.painted);
+    if (this.#notice.hidden && this.#pairing.hidden) this.#seen.painted(board.painted);
     document.documentElement.dataset.phase = hub.phase;
   }
 
   #showNotice() {
     const { hub, i18n } = this;
     let name = null;
-    if (hub.phase === "unpaired") name = "unpaired";
+    this.#pairing.show(hub.phase === "unpaired");
     if (hub.phase === "ended") name = hub.reason === "replaced" ? "replaced" : "ended";
+    if (hub.phase === "ended" && isClosed(hub)) name = `closed.${hub.reason}`;
     this.#notice.hidden = name === null;
     const state = `${name}.${i18n.language}`;
     if (name === null || this.#notice.dataset.state === state) return;
@@ -185,6 +199,7 @@ class Kitchen {
       h("h1", {}, i18n.text(name)),
       h("p", {}, i18n.text(`${name}.hint`)),
       h("button", { type: "button", class: "panel-button go", onclick: () => hub.retry() }, i18n.text(name === "replaced" ? "here" : "retry")),
+      mayPairAgain(hub) && h("button", { type: "button", class: "panel-button", onclick: () => hub.pairAgain() }, i18n.text("pair.again")) || "",
     );
   }
 }

@@ -1,9 +1,10 @@
 import { h, perFrame, setText } from "./dom.js";
 import { icon } from "./icons.js";
-import { openHub } from "./hub.js";
+import { isClosed, openHub } from "./hub.js";
 import { COMMON, LANGUAGE_NAMES, Translator } from "./i18n.js";
 import { inRoom, isActive } from "./core/visibility.js";
 import { Basket } from "./tablet/basket.js";
+import "./pairing-view.js";
 import "./tablet/cart-panel.js";
 import { isNight } from "./tablet/hours.js";
 import "./tablet/menu-view.js";
@@ -39,10 +40,12 @@ class Tablet {
   #review = find("review-view");
   #orders = find("orders-view");
   #notice = find("notice-view");
+  #pairing = find("pairing-view");
   #bar = new Bar(find("#bar"), this);
 
   constructor() {
     for (const view of [this.#menu, this.#cart, this.#review, this.#orders, this.#notice]) view.attach(this);
+    this.#pairing.attach(this, "tablet");
     this.hub.addEventListener("phase", () => this.#phaseChanged());
     this.hub.addEventListener("wipe", () => this.#wipe());
     this.hub.store.subscribe((changes) => this.#documentsChanged(changes));
@@ -142,6 +145,9 @@ class Tablet {
     this.basket.wipe();
     this.i18n.language = "ja";
     localStorage.removeItem(LANGUAGE_KEY);
+    sessionStorage.clear();
+    history.replaceState(null, "", location.pathname);
+    globalThis.caches?.keys().then((names) => names.forEach((name) => caches.delete(name)));
     this.#announced.clear();
     setText(find("#announcer"), "");
     this.go("menu");
@@ -153,6 +159,7 @@ class Tablet {
     if (hub.phase === "unpaired") return "unpaired";
     if (hub.phase === "ended") {
       if (hub.reason === "replaced") return "replaced";
+      if (isClosed(hub)) return "closed";
       return hub.reason === "stay_ended" || hub.reason === "revoked" ? "ended" : "stopped";
     }
     if (hub.store.hotel === null) return "loading";
@@ -169,12 +176,13 @@ class Tablet {
     const notice = this.#noticeName;
     this.#bar.show(notice === null);
     this.#showBanner(notice === null && !hub.live);
-    this.#notice.hidden = notice === null;
+    this.#pairing.show(notice === "unpaired");
+    this.#notice.hidden = notice === null || notice === "unpaired";
     const page = notice === null ? this.#page : null;
     this.#menuPage.hidden = page !== "menu";
     this.#review.hidden = page !== "review";
     this.#orders.hidden = page !== "orders";
-    if (notice !== null) this.#notice.show(notice, { slow: notice === "loading" && performance.now() - this.#started >= SLOW_MS });
+    if (!this.#notice.hidden) this.#notice.show(notice, { slow: notice === "loading" && performance.now() - this.#started >= SLOW_MS });
     else if (page === "review") this.#review.render();
     else if (page === "orders") this.#orders.render();
     if (page === "menu") {

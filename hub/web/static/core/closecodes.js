@@ -21,7 +21,7 @@ export const CLOSE_CODES = Object.freeze({
   4503: { name: "revoked", action: "recheck" },
   4504: { name: "replaced", action: "stop" },
   4505: { name: "limit", action: "stop" },
-  4507: { name: "forbidden", action: "stop" },
+  4507: { name: "forbidden", action: "recheck" }, // the hotel is closed; the next token says why
 });
 
 /** The policy of a close code, also of one this version does not know. */

@@ -1,6 +1,6 @@
 import { Backoff } from "./backoff.js";
 
-const WITHOUT_OP_ID = new Set(["order.quote", "order.seen"]);
+const WITHOUT_OP_ID = new Set(["order.quote", "order.seen", "cook.list", "cook.switch", "cook.leave"]);
 const ANSWER_MS = 15_000;
 const RETRY_CAP_MS = 10_000;
 

@@ -2,12 +2,13 @@ const RENEW_BEFORE_MS = 120_000; // or half its life, when that is shorter
 const FALLBACK_LIFE_MS = 600_000;
 const REQUEST_MS = 10_000;
 
-/** The hub refused this device's code or credential; asking again changes nothing. */
+/** The hub refused this device's code or credential; asking again changes nothing. `details` say why, if it does. */
 export class Refused extends Error {
-  constructor(code) {
+  constructor(code, details = {}) {
     super(`refused: ${code}`);
     this.name = "Refused";
     this.code = code;
+    this.details = details;
   }
 }
 
@@ -33,6 +34,7 @@ export class Device {
   #monotonic;
   #token = null;
   #renewAt = 0;
+  #wipe = false;
 
   constructor({ kind, storage, fetch, monotonic = () => performance.now() }) {
     this.#key = `hub.device.${kind}`;
@@ -42,7 +44,11 @@ export class Device {
   }
 
   get paired() {
-    return this.#storage.getItem(this.#key) !== null;
+    return this.#credential !== null;
+  }
+
+  get #credential() {
+    return this.#storage.getItem(this.#key);
   }
 
   /** Milliseconds until the token should be renewed. */
@@ -50,38 +56,74 @@ export class Device {
     return Math.max(0, this.#renewAt - this.#monotonic());
   }
 
-  /** Exchange a single-use code for a credential and a first token. */
-  async claim(code) {
-    const answer = await this.#post("/api/v1/devices/claim", { code });
-    this.#storage.setItem(this.#key, answer.credential);
-    this.#keep(answer.token);
+  /** The hub waits to hear that nothing of the last guest is here any more. */
+  get mustWipe() {
+    return this.#wipe;
   }
 
-  /** The token, renewed in time before it ends. */
+  /** Exchange a single-use code for a credential and a first token. */
+  async claim(code) {
+    const answer = await this.ask("/api/v1/devices/claim", { code });
+    if (typeof answer.token !== "string") throw new Error("an answer without a token");
+    this.adopt(answer);
+  }
+
+  /** Keep the credential that a claim or a pairing has brought, and its first token. */
+  adopt(answer) {
+    this.#storage.setItem(this.#key, answer.credential);
+    this.#keep(answer);
+  }
+
+  /** The token, renewed in time before it ends; now and then it brings a new credential along. */
   async token() {
     if (this.#token !== null && this.renewInMs > 0) return this.#token;
-    const credential = this.#storage.getItem(this.#key);
-    if (credential === null) throw new Refused("unpaired");
-    const answer = await this.#post("/api/v1/devices/token", { credential });
-    this.#keep(answer.token);
+    if (!this.paired) throw new Refused("unpaired");
+    const answer = await this.ask("/api/v1/devices/token", { credential: this.#credential });
+    if (typeof answer.token !== "string") throw new Error("an answer without a token");
+    this.#keep(answer);
+    if (answer.rotate) await this.#rotate();
     return this.#token;
+  }
+
+  /** Everything of the last guest is gone: the next token may know the next one. */
+  async wiped() {
+    await this.ask("/api/v1/devices/wiped", { credential: this.#credential });
+    this.#wipe = false;
+    this.forgetToken();
   }
 
   forgetToken() {
     this.#token = null;
   }
 
-  #keep(token) {
+  /** Give up the credential: this screen wants to be paired anew. */
+  forget() {
+    this.#storage.removeItem(this.#key);
+    this.forgetToken();
+  }
+
+  /** The old credential is good until the new one is used, so whatever fails here can be tried the next time. */
+  async #rotate() {
+    try {
+      const { credential } = await this.ask("/api/v1/devices/rotate", { credential: this.#credential });
+      if (typeof credential === "string") this.#storage.setItem(this.#key, credential);
+    } catch {
+      return; // the next token asks again
+    }
+  }
+
+  #keep({ token, wipe }) {
     this.#token = token;
+    this.#wipe = wipe === true;
     const life = tokenLifeMs(token);
     this.#renewAt = this.#monotonic() + Math.max(life - Math.min(RENEW_BEFORE_MS, life / 2), 1000);
   }
 
   /**
-   * Only a problem document that calls itself final is a refusal. Whatever else answers is not the hub but something
-   * before it, and says nothing about this device.
+   * POST and the answer. Only a problem document that calls itself final is a refusal. Whatever else answers is not
+   * the hub but something before it, and says nothing about this device.
    */
-  async #post(path, body) {
+  async ask(path, body) {
     const response = await this.#fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
@@ -90,8 +132,10 @@ export class Device {
       signal: AbortSignal.timeout(REQUEST_MS),
     });
     const answer = await response.json().catch(() => null);
-    if (response.ok && typeof answer?.token === "string") return answer;
-    if (!response.ok && typeof answer?.code === "string" && answer.temporary === false) throw new Refused(answer.code);
+    if (response.ok && answer !== null && typeof answer === "object") return answer;
+    if (!response.ok && typeof answer?.code === "string" && answer.temporary === false) {
+      throw new Refused(answer.code, answer.details);
+    }
     throw new Error(`no answer of a hub, but ${response.status}`);
   }
 }

@@ -26,6 +26,10 @@ export class Panel {
     this.#dialog.showModal();
   }
 
+  close() {
+    this.#dialog.close();
+  }
+
   render() {
     this.#fill(this.#body, this.#kitchen, () => this.#dialog.close());
   }

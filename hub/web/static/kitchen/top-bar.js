@@ -35,6 +35,7 @@ export class TopBar extends HTMLElement {
       h("span", { class: "elsewhere" }),
     );
     this.#tools.append(
+      tool("cook", "person", () => kitchen.cookList()),
       tool("recall", "recall", () => kitchen.recallList()),
       tool("sold", "stop", () => kitchen.soldOutList()),
       tool("sound", "bell", () => kitchen.toggleSound()),
@@ -68,6 +69,9 @@ export class TopBar extends HTMLElement {
         element.classList.toggle("none", number === 0);
       },
     });
+    const { cooks } = this.#kitchen;
+    this.#label("cook", cooks.current?.name ?? i18n.text("cook"));
+    this.#buttons.cook.hidden = cooks.list.length === 0;
     this.#label("recall", i18n.text("recall"));
     this.#label("sold", i18n.text("sold"));
     this.#label("sort", i18n.text("sort"));

@@ -1,12 +1,13 @@
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
+import { mayPairAgain } from "../hub.js";
 
 const NOTICES = {
   loading: { symbol: "tray", action: null },
-  unpaired: { symbol: "door", action: "retry" },
   ended: { symbol: "featured", action: "retry" },
   replaced: { symbol: "door", action: "here" },
   stopped: { symbol: "stop", action: "retry" },
+  closed: { symbol: "stop", action: "retry" },
 };
 
 /** A whole page for a state in which there is no menu to show: what it is, and what to do. */
@@ -20,7 +21,8 @@ export class NoticeView extends HTMLElement {
 
   show(name, { slow = false } = {}) {
     const { i18n, hub } = this.#app;
-    const state = `${name}.${slow}.${i18n.language}`;
+    const reason = name === "closed" ? `closed.${hub.reason}` : name;
+    const state = `${reason}.${slow}.${i18n.language}`;
     if (this.#state === state) return;
     this.#state = state;
     const { symbol, action } = NOTICES[name];
@@ -28,10 +30,12 @@ export class NoticeView extends HTMLElement {
     this.replaceChildren(
       h("div", { class: "notice" },
         icon(symbol, "icon huge"),
-        h("h1", {}, i18n.text(name)),
-        h("p", {}, i18n.text(slow ? "loading.slow" : `${name}.hint`)),
+        h("h1", {}, i18n.text(reason)),
+        h("p", {}, i18n.text(slow ? "loading.slow" : `${reason}.hint`)),
         name === "loading" ? h("span", { class: "spinner" }) : "",
-        action || slow ? h("button", { type: "button", class: "primary", onclick: () => hub.retry() }, i18n.text(action ?? "retry")) : ""),
+        action || slow ? h("button", { type: "button", class: "primary", onclick: () => hub.retry() }, i18n.text(action ?? "retry")) : "",
+        mayPairAgain(hub) && name === "closed"
+          ? h("button", { type: "button", class: "quiet", onclick: () => hub.pairAgain() }, i18n.text("pair.again")) : ""),
     );
   }
 }
