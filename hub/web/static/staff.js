@@ -34,6 +34,7 @@ class Staff {
   #views = {};
   #view = "start";
   #person = null;
+  #named = false; // the address says which hotel it is
   #pair = null; // the code of a device that waits, kept through a sign-in
   #bar = new Bar(find("#bar"), this);
   #elsewhere = "BroadcastChannel" in globalThis ? new BroadcastChannel("hub.staff") : null;
@@ -48,7 +49,7 @@ class Staff {
     addEventListener("hashchange", () => this.#addressChanged());
     addEventListener("online", () => this.#wake());
     document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
-    if (this.#elsewhere) this.#elsewhere.onmessage = () => this.session.look();
+    if (this.#elsewhere) this.#elsewhere.onmessage = () => this.#leftElsewhere();
     this.#start();
   }
 
@@ -125,6 +126,7 @@ class Staff {
     try {
       const query = this.slug === null ? "" : `?hotel=${encodeURIComponent(this.slug)}`;
       this.hotel = await this.session.open("GET", `/api/v1/hotel${query}`);
+      this.#named = this.slug === null;
     } catch (problem) {
       if (!problem.temporary) this.#unknown();
       else setTimeout(() => this.hotel === null && this.#findHotel().then(this.#render), RETRY_MS);
@@ -161,7 +163,7 @@ class Staff {
   #entered() {
     const { me } = this.session;
     this.hotel = me.hotel;
-    if (this.slug !== null || location.hostname === "localhost" || /^[\d.]+$/.test(location.hostname)) this.#nameHotel(me.hotel.slug);
+    if (!this.#named) this.#nameHotel(me.hotel.slug);
     const state = JSON.stringify([me.id, me.role, me.permissions, me.second_factor === "required"]);
     const another = this.#person !== state;
     if (another) this.#makePages(me);
@@ -188,14 +190,25 @@ class Staff {
   #left() {
     for (const dialog of document.querySelectorAll("dialog")) dialog.close();
     this.live.clear();
-    if (!this.session.ended) {
-      this.#person = null;
-      this.#views = {};
-      this.#pages.replaceChildren();
-      history.replaceState(null, "", location.pathname + location.search);
-    }
+    if (this.session.ended) for (const view of Object.values(this.#views)) view.render?.(); // no guest stays in the page
+    else this.#forget();
     const note = this.session.ended ? "session.ended" : this.#pair === null ? null : "signin.pair";
     if (!(this.#view in this.#outside) || note !== null) this.show("signin", note);
+  }
+
+  /** Another tab of this browser has signed out. */
+  async #leftElsewhere() {
+    await this.session.look();
+    if (this.session.phase !== "out") return;
+    this.#forget();
+    this.show("signin");
+  }
+
+  #forget() {
+    this.#person = null;
+    this.#views = {};
+    this.#pages.replaceChildren();
+    history.replaceState(null, "", location.pathname + location.search);
   }
 
   #openPair() {
@@ -244,15 +257,22 @@ class Staff {
     }
     document.title = i18n.text("title", { page: i18n.text(inside ? `page.${this.#view}` : "page.signin") });
     this.#bar.show(inside);
-    this.#showBanner(session.phase === "away" || (inside && this.live.problem !== null));
+    this.#showBanner(session.phase === "away" ? "away" : inside && this.live.problem !== null ? this.#stale() : "");
   }
 
-  #showBanner(wanted) {
+  /** Why the lists on the page are old. */
+  #stale() {
+    const { problem } = this.live;
+    return problem.code === "away" ? "away" : wordsFor(problem)[0];
+  }
+
+  #showBanner(words) {
     const banner = find("#banner");
-    if (banner.hidden !== wanted) return;
-    banner.hidden = !wanted;
-    if (!wanted) banner.replaceChildren();
-    else banner.replaceChildren(icon("offline"), text("p", "away"), button("quiet", "retry", () => (this.session.phase === "in" ? this.live.refresh() : this.session.start())));
+    if ((banner.dataset.words ?? "") === words) return;
+    banner.dataset.words = words;
+    banner.hidden = words === "";
+    if (banner.hidden) banner.replaceChildren();
+    else banner.replaceChildren(icon("offline"), text("p", words), button("quiet", "retry", () => (this.session.phase === "in" ? this.live.refresh() : this.session.start())));
   }
 }
 

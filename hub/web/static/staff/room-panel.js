@@ -36,6 +36,11 @@ export class RoomPanel {
     this.#build(room);
   }
 
+  /** Whether it tells who is in the room. */
+  get names() {
+    return this.#row.stay !== null;
+  }
+
   /** The lists are fresh. What is being typed stays as long as the room is in the same hands. */
   update(row) {
     const before = this.#row;

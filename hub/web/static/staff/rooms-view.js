@@ -61,7 +61,9 @@ export class RoomsView extends HTMLElement {
 
   render() {
     this.#list.rows = this.#app.live.rooms;
-    if (this.#room !== null && this.#side.open && this.#app.live.loaded) this.#panel.update(this.#row(this.#room));
+    if (this.#room === null || !this.#side.open) return;
+    if (this.#app.live.loaded) this.#panel.update(this.#row(this.#room));
+    else if (this.#panel.names) this.#side.close();
   }
 
   #row(room) {
