@@ -8,6 +8,8 @@ DROP FUNCTION app.approve_pairing(bytea, uuid);
 DROP FUNCTION app.find_pairing(bytea);
 DROP FUNCTION app.poll_pairing(bytea);
 DROP FUNCTION app.start_pairing(bytea, bytea, text, text, interval);
+DROP TRIGGER log_access ON app.staff;
+DROP FUNCTION app.log_access_change();
 DROP TRIGGER access ON app.staff;
 DROP FUNCTION app.raise_access_version();
 DROP TABLE app.staff_codes;

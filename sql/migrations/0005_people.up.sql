@@ -95,6 +95,27 @@ CREATE TRIGGER access BEFORE UPDATE ON app.staff FOR EACH ROW
           IS DISTINCT FROM (NEW.role, NEW.permissions, NEW.is_active, NEW.deleted_at))
     EXECUTE FUNCTION app.raise_access_version();
 
+-- Somebody may do more or less now: the sockets of all sign-ins end, and those that are still good come back with a
+-- token that says it.
+CREATE FUNCTION app.log_access_change() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    session uuid;
+BEGIN
+    FOR session IN
+        SELECT s.id FROM app.staff_sessions AS s
+        WHERE s.tenant_id = NEW.tenant_id AND s.staff_id = NEW.id AND s.ended_at IS NULL AND s.expires_at > now()
+        ORDER BY s.id
+    LOOP
+        PERFORM app.end_topic(NEW.tenant_id, session, format('session:%s', session), 'renew');
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_access AFTER UPDATE ON app.staff
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.access_version <> NEW.access_version)
+    EXECUTE FUNCTION app.log_access_change();
+
 -- Devices that show a code and wait for a hotel to approve them (RFC 8628). They belong to no tenant until then; nobody
 -- may touch the table but the functions below. The device keeps the secret whose hash becomes its credential, so that
 -- no answer that gets lost can lock it out.
@@ -304,6 +325,7 @@ BEGIN
 END
 $$;
 GRANT CREATE ON SCHEMA app TO hub_log;
+ALTER FUNCTION app.log_access_change() OWNER TO hub_log;
 ALTER FUNCTION app.prune_sign_ins(uuid, timestamptz, integer) OWNER TO hub_log;
 ALTER FUNCTION app.erase_guests(uuid, timestamptz, integer) OWNER TO hub_log;
 REVOKE CREATE ON SCHEMA app FROM hub_log;
