@@ -109,6 +109,30 @@ EXPECTED: list[tuple[str, str, str, set[str]]] = [
     ("orders.lock_stock", "'{tenant}', ARRAY['{item}'::uuid]", "menu_items", {"menu_items_pkey"}),
     ("menu.items", "'{tenant}'", "menu_items", {"menu_items_pkey", "menu_items_visible"}),
     ("orders.share_stay", "'{tenant}', '{stay}'", "stays_pkey", {"stays_pkey"}),
+    (
+        "stays.open_stays",
+        "'{tenant}', '', NULL, 200",
+        "stays_one_open_per_room",
+        {"stays_one_open_per_room", "device_rooms_one_tablet_per_room", "orders_active", "orders_stay"},
+    ),
+    (
+        "stays.stays_of_phone",
+        "'{tenant}', ARRAY[sha256('x')], 200",
+        "stays_guest_phone",
+        {"stays_guest_phone", "device_rooms_one_tablet_per_room", "orders_active", "orders_stay"},
+    ),
+    (
+        "stays.tablet",
+        "'{tenant}', '101'",
+        "device_rooms_one_tablet_per_room",
+        {"device_rooms_one_tablet_per_room"},
+    ),
+    (
+        "stays.open_orders",
+        "'{tenant}', '{stay}'",
+        "orders_",
+        {"orders_active", "orders_stay"},
+    ),
     ("orders.stay_is_open", "'{tenant}', '{stay}'", "stays_pkey", {"stays_pkey"}),
     (
         "log.state",
