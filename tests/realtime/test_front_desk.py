@@ -143,7 +143,10 @@ async def test_a_guest_who_moves_takes_the_orders_along(live: Live, admin: Conne
         await kitchen.until(lambda: kitchen.orders()[placed["id"]]["room_number"] == second.number)
         moved_in = msgspec.structs.replace(hotel.tablet(1), stay_id=first.stay_id)
         async with live.screen(moved_in) as after:
-            assert set(after.orders()) == {placed["id"]}
+            assert after.orders() == kitchen.orders()
+        seen = kitchen.orders()
+    async with live.screen(hotel.kitchen()) as fresh:
+        assert fresh.orders() == seen
 
 
 async def test_a_suspended_hotel_goes_dark_on_every_node(
