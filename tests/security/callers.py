@@ -28,10 +28,15 @@ _SESSION: Final = """
 
 
 async def restore(admin: Connection, hotel: Hotel, staff: dict[StaffRole, UUID]) -> None:
-    """The hotel's own rooms and people as they were made, whatever somebody was allowed to do to them."""
+    """The hotel, its rooms and its people as they were made, whatever somebody was allowed to do to them."""
     tablets = [room.tablet_id for room in hotel.rooms]
     stays = [room.stay_id for room in hotel.rooms]
     async with admin.transaction():
+        await admin.execute(
+            "UPDATE app.tenants SET status = 'active', status_reason = NULL, contract_start = NULL,"
+            " contract_end = NULL, room_limit = 1000, user_limit = 1000, totp_roles = '{}' WHERE id = $1",
+            hotel.tenant_id,
+        )
         for role, staff_id in staff.items():
             await admin.execute(
                 "UPDATE app.staff SET role = $2, permissions = '{}', is_active = true, deleted_at = NULL,"
