@@ -150,3 +150,74 @@ async def test_the_last_word_is_written_when_the_hub_stops(
     with pytest.raises(asyncio.CancelledError):
         await running
     assert await state(admin, hotel.kitchen_id) == (True, 1)
+
+
+class Wires:
+    """Two nodes that hear each other, while `lost` is false."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.replaced: list[tuple[int, UUID]] = []
+        self.lost = False
+        self.nodes = tuple(self._node(Database(database.pool, clock=clock), number) for number in range(2))
+
+    def _node(self, database: Database, number: int) -> Presence:
+        async def tell(message: bytes) -> None:
+            if not self.lost:
+                for node in self.nodes:
+                    node.heard(message)
+
+        def replaced(session: UUID) -> None:
+            self.replaced.append((number, session))
+
+        return Presence(database, replaced=replaced, tell=tell)
+
+
+@pytest.fixture
+def wires(database: Database, clock: Clock) -> Wires:
+    return Wires(database, clock)
+
+
+async def test_the_newest_session_wins_at_once_on_its_own_node(wires: Wires, hotel: Hotel) -> None:
+    node, first, second = wires.nodes[0], uuid4(), uuid4()
+    node.opened(hotel.tenant_id, hotel.kitchen_id, first)
+    node.opened(hotel.tenant_id, hotel.kitchen_ids[1], uuid4())
+    assert wires.replaced == []
+    node.opened(hotel.tenant_id, hotel.kitchen_id, second)
+    assert wires.replaced == [(0, first)]
+
+
+async def test_the_newest_session_wins_over_the_nodes(wires: Wires, hotel: Hotel, other_hotel: Hotel) -> None:
+    (old, new), first, second = wires.nodes, uuid4(), uuid4()
+    old.opened(hotel.tenant_id, hotel.kitchen_id, first)
+    old.opened(other_hotel.tenant_id, other_hotel.kitchen_id, uuid4())
+    await old.flush()
+    new.opened(hotel.tenant_id, hotel.kitchen_id, second)
+    await new.flush()
+    assert wires.replaced == [(0, first)]
+    old.closed(hotel.tenant_id, first)
+    await old.flush()
+    await new.flush()
+    assert wires.replaced == [(0, first)]
+
+
+async def test_a_lost_message_is_made_up_for(wires: Wires, hotel: Hotel, clock: Clock) -> None:
+    (old, new), first, second = wires.nodes, uuid4(), uuid4()
+    old.opened(hotel.tenant_id, hotel.kitchen_id, first)
+    await old.flush()
+    wires.lost = True
+    new.opened(hotel.tenant_id, hotel.kitchen_id, second)
+    await new.flush()
+    assert wires.replaced == []
+    clock.now += timedelta(seconds=31)
+    await old.flush()
+    await new.flush()
+    assert wires.replaced == [(0, first)]
+
+
+async def test_nonsense_on_the_wire_closes_nothing(wires: Wires, hotel: Hotel) -> None:
+    node = wires.nodes[0]
+    node.opened(hotel.tenant_id, hotel.kitchen_id, uuid4())
+    await node.flush()
+    for message in (b"", b"{", b"[]", b'{"tenant": "x", "opened": {}}'):
+        node.heard(message)
+    assert wires.replaced == []

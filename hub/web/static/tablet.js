@@ -1,6 +1,6 @@
 import { h, perFrame, setText } from "./dom.js";
 import { icon } from "./icons.js";
-import { isClosed, openHub } from "./hub.js";
+import { isClosed, mayPairAgain, openHub } from "./hub.js";
 import { COMMON, LANGUAGE_NAMES, Translator } from "./i18n.js";
 import { inRoom, isActive } from "./core/visibility.js";
 import { Basket } from "./tablet/basket.js";
@@ -99,7 +99,7 @@ class Tablet {
       this.placing.resume();
       if (this.#page === "review") this.#review.requote();
     }
-    if (hub.phase === "ended" && hub.reason === "stay_ended") this.#wipe();
+    if (hub.phase === "ended" && (hub.reason === "stay_ended" || mayPairAgain(hub))) this.#wipe();
     this.render();
   }
 
