@@ -3,9 +3,10 @@ yet proven: one answer, after the same work."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from hub.errors import SecondFactorRequired, TenantClosed, Unauthorized
+from hub.errors import RateLimited, SecondFactorRequired, TenantClosed, Unauthorized
 from hub.security import events
 from hub.security.credentials import digest, new_secret
 from hub.security.limits import Rule
@@ -32,12 +33,28 @@ class SignIn:
 
     def __init__(self, office: Office) -> None:
         self._office = office
+        settings = office.settings
+        # One more than are hashed at a time, which is looked up meanwhile. The others wait without having
+        # cost anything: fifty at once must not be fifty transactions in front of an order.
+        self._turn = asyncio.Semaphore(settings.password_processes + 1)
+        self._most = settings.password_processes + settings.password_waiting
+        self._here = 0
 
     async def __call__(self, place: Place | None, asked: SignInRequest) -> Opened:
         """Raises InvalidInput for what is no e-mail address, RateLimited, Unauthorized, SecondFactorRequired
         when only the code is missing, TenantClosed to those who know the password."""
-        office = self._office
         email = canonical_email(asked.email)
+        if self._here >= self._most:
+            raise RateLimited("Too many people sign in at this moment; try again.", retry_after_seconds=1)
+        self._here += 1
+        try:
+            async with self._turn:
+                return await self._sign_in(place, asked, email)
+        finally:
+            self._here -= 1
+
+    async def _sign_in(self, place: Place | None, asked: SignInRequest, email: str) -> Opened:
+        office = self._office
         # An unknown hotel costs the same: the platform stands in for it, where nobody is called like that.
         tenant_id = PLATFORM if place is None else place.tenant_id
         await office.limiter.hit(Rule.SIGN_IN_IP, client_ip())

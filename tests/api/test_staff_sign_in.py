@@ -6,17 +6,19 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import httpx
+import msgspec
 import pytest
 
+from hub.security.passwords import Passwords
 from hub.security.principal import PLATFORM
-from tests.api.conftest import problem
-from tests.api.desk import HASHED, PASSWORD, SESSION, Desk, Hired, entered, hashed
+from tests.api.conftest import FAST, opened, problem
+from tests.api.desk import HASHED, PASSWORD, SESSION, Desk, Hired, Postbox, entered, hashed
 from tests.factories import Hotel, make_person
 
 if TYPE_CHECKING:
-    import httpx
-
     from hub.db.pool import Connection
+    from hub.settings import Settings
 
 REFUSED = "E-mail or password is wrong, or the account is locked for a while."
 
@@ -237,3 +239,63 @@ async def test_the_password_gets_a_hash_of_todays_cost(desk: Desk, hotel: Hotel)
     row = await desk.row(who)
     assert row["password_hash"].startswith("$2b$04$")
     await desk.enter(who)
+
+
+async def test_nothing_of_the_database_is_held_while_a_password_is_checked(
+    desk: Desk, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = desk.hub.office.database.pool
+    verify = Passwords.verify
+    held = []
+
+    async def watched(self: Passwords, password: str, stored: str | None) -> bool:
+        held.append(pool.get_size() - pool.get_idle_size())
+        return await verify(self, password, stored)
+
+    monkeypatch.setattr(Passwords, "verify", watched)
+    await desk.settled()
+    await desk.enter(await desk.hire(hotel))
+    assert held == [0]
+
+
+async def test_whoever_finds_the_line_full_is_told_at_once(
+    settings: Settings, admin: Connection, hotel: Hotel
+) -> None:
+    slow = {**FAST, "bcrypt_rounds": 12, "password_waiting": 2}
+    async with (
+        opened(msgspec.structs.replace(settings, **slow)) as hub,
+        httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://hub") as web,
+    ):
+        desk = Desk(hub, web, Postbox(), admin)
+        who = await desk.hire(hotel)
+        waiting = [asyncio.create_task(desk.sign_in(who, "wrong password")) for _ in range(9)]
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        first = [task.result() for task in done]
+        assert {problem(answer, 429, "rate_limited")["temporary"] for answer in first} == {True}
+        codes = [answer.status_code for answer in await asyncio.gather(*waiting)]
+        assert sorted(codes) == [401] * 3 + [429] * 6
+
+
+async def test_limits_come_before_any_work(
+    settings: Settings, admin: Connection, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {**FAST, "limit_sign_in_account": "2/hour", "limit_sign_in_ip": "5/hour"}
+    checked: list[str] = []
+
+    async def never(self: Passwords, password: str, stored: str | None) -> bool:
+        checked.append(password)
+        return False
+
+    monkeypatch.setattr(Passwords, "verify", never)
+    own = f"{settings.namespace}_limits"
+    async with (
+        opened(msgspec.structs.replace(settings, **few, namespace=own)) as hub,
+        httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://hub") as web,
+    ):
+        desk = Desk(hub, web, Postbox(), admin)
+        who, other = await desk.hire(hotel), await desk.hire(hotel)
+        codes = [(await desk.sign_in(who, "x")).status_code for _ in range(3)]
+        codes += [(await desk.sign_in(other, "x")).status_code for _ in range(3)]
+        await desk.settled()
+    assert codes == [401, 401, 429, 401, 401, 429]
+    assert len(checked) == 4
