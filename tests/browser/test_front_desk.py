@@ -45,6 +45,7 @@ async def test_the_next_guest_finds_nothing_of_the_last_one(
     dialog = desk.page.locator("dialog")
     await expect(dialog).to_contain_text(f"room {room}")
     await expect(dialog).to_contain_text(f"#{number}")
+    await expect(dialog).to_contain_text("wiped from the room’s tablet")
     await desk.picture("check-out")
     await dialog.locator(".danger").click()
     await expect(desk.panel).to_contain_text(f"The tablet of room {room} is wiped", timeout=20_000)

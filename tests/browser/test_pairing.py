@@ -79,6 +79,7 @@ async def test_a_kitchen_screen_by_its_qr_code_through_a_sign_in(
     assert code not in desk.page.url
     await expect(desk.panel.locator(".code-input")).to_have_value(code)
     await expect(desk.panel.locator(".found")).to_contain_text("A kitchen screen is waiting")
+    await expect(desk.panel.locator(".found")).to_contain_text("From: Chrome, Linux")
     await desk.panel.locator("input[value=kitchen]").check()
     await desk.panel.locator("input[name=device_name]").fill("Second kitchen")
     await desk.picture("kitchen")

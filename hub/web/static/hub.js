@@ -120,6 +120,7 @@ export class Hub extends EventTarget {
       if (this.check() && this.principal.kind === "tablet" && this.principal.stay_id === null) this.rejoin();
     } else if (!this.#asking && (this.phase === "ended" || !this.#line.up)) {
       this.#rechecked = false;
+      if (this.phase === "ended") this.#device.forgetToken(); // it may be of the time before the next guest
       this.#connect();
     }
   }

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { AddressStorage, takeCode } from "../../../hub/web/static/staff/address.js";
+import { browserOf } from "../../../hub/web/static/staff/browsers.js";
 import { caretAfter, formatCode, isWhole } from "../../../hub/web/static/staff/code.js";
 import { fold, matching } from "../../../hub/web/static/staff/filter.js";
-import { needsLook, roomsOf } from "../../../hub/web/static/staff/rooms.js";
+import { needsLook, roomsOf, sortDevices } from "../../../hub/web/static/staff/rooms.js";
 
 test("a code is read as people type it", () => {
   for (const text of ["bcdfghjk", "BCDF-GHJK", " bcdf ghjk ", "ｂｃｄｆ－ｇｈｊｋ", "BCDF–GHJK.", "bcdfghjkl"]) assert.equal(formatCode(text), "BCDF-GHJK", text);
@@ -52,6 +53,18 @@ test("rooms come from tablets and stays, in the order of a corridor", () => {
 test("of two tablets of a room the one in use counts", () => {
   const two = [tablet("501", { id: "new" }), tablet("501", { id: "old", status: "lost" })];
   for (const devices of [two, two.toReversed()]) assert.equal(roomsOf(devices, [])[0].tablet.id, "new");
+});
+
+test("devices stand by room and name, as a person counts", () => {
+  const named = (device_name, room_number) => ({ device_name, room_number });
+  const devices = [named("b", "1001"), named("a", "501"), named("Kitchen 10", null), named("Kitchen 2", null)];
+  assert.deepEqual(sortDevices(devices).map(({ device_name: name }) => name), ["Kitchen 2", "Kitchen 10", "a", "b"]);
+});
+
+test("a browser is named as a person would name it", () => {
+  assert.equal(browserOf("Mozilla/5.0 (iPad; CPU OS 18_1 like Mac OS X) AppleWebKit/605.1 Version/18.1 Safari/604.1"), "Safari, iPad");
+  assert.equal(browserOf("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/142.0 Safari/537.36 Edg/142.0"), "Edge, Windows");
+  assert.equal(browserOf("kiosk"), "kiosk");
 });
 
 const address = (hash, search = "") => {

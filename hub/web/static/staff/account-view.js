@@ -1,4 +1,5 @@
 import { h } from "../dom.js";
+import { browserOf } from "./browsers.js";
 import { confirm } from "./confirm.js";
 import { factorSetup } from "./factor-setup.js";
 import { button, Field, Form } from "./form.js";
@@ -139,14 +140,6 @@ export class AccountView extends HTMLElement {
     });
     return say(end, "sessions.end.of", { label }, "aria-label");
   }
-}
-
-/** "Chrome, Windows": what a person can tell apart. */
-function browserOf(agent) {
-  const first = (...pairs) => pairs.find(([mark]) => agent.includes(mark))?.[1];
-  const program = first(["Edg/", "Edge"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["CriOS/", "Chrome"], ["Safari/", "Safari"]);
-  const system = first(["iPad", "iPad"], ["iPhone", "iPhone"], ["Android", "Android"], ["Windows", "Windows"], ["Mac OS", "Mac"], ["Linux", "Linux"]);
-  return [program, system].filter(Boolean).join(", ") || agent.slice(0, 60);
 }
 
 customElements.define("account-view", AccountView);

@@ -1,4 +1,4 @@
-import { roomsOf } from "./rooms.js";
+import { roomsOf, sortDevices } from "./rooms.js";
 
 const CALM_MS = 15_000;
 const KEEN_MS = 2_000;
@@ -63,7 +63,7 @@ export class Live extends EventTarget {
         this.#session.may("stay.read") ? this.#pages("/api/v1/stays", "stays") : [],
       ]);
       if (person === undefined || this.#session.me?.id !== person) return;
-      Object.assign(this, { devices, stays, rooms: roomsOf(devices, stays), loaded: true, problem: null });
+      Object.assign(this, { devices: sortDevices(devices), stays, rooms: roomsOf(devices, stays), loaded: true, problem: null });
     } catch (problem) {
       if (problem.name !== "Problem") throw problem;
       this.problem = problem;

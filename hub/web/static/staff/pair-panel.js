@@ -1,5 +1,6 @@
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
+import { browserOf } from "./browsers.js";
 import { formatCode, isWhole, keepForm } from "./code.js";
 import { stationName } from "./devices-view.js";
 import { button, Field, Form } from "./form.js";
@@ -93,7 +94,7 @@ export class PairPanel {
       icon(kind === "tablet" ? "tablet" : "screen", "icon found-icon"),
       h("div", {}, text("strong", `pair.found.${kind}`),
         text("p.hint", "pair.since", { since: () => moment(since), until: () => moment(until) }),
-        client ? text("p.hint", "pair.client", { client }) : null));
+        client ? text("p.hint", "pair.client", { client: browserOf(client) }) : null));
     const form = kind === "tablet" ? this.#tablet(code) : this.#kitchen(code);
     this.#place.replaceChildren(form.element);
     form.focus();

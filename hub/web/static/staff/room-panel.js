@@ -138,14 +138,17 @@ export class RoomPanel {
   }
 
   async #checkOut() {
-    const { room, stay, state } = this.#row;
+    const { room, stay } = this.#row;
     showProblem(this.#problem, null);
     try {
-      const orders = (await this.#openOrders()).filter((each) => each.stay_id === stay.id);
+      const [open] = await Promise.all([this.#openOrders(), this.#app.live.refresh()]);
+      const now = this.#app.live.rooms.find((each) => each.room === room);
+      if (now?.stay?.id !== stay.id) return; // somebody else was quicker; the list shows it
+      const orders = open.filter((each) => each.stay_id === stay.id);
       const values = { room, guest: stay.guest_name || "" };
       const agreed = await confirm({
         title: stay.guest_name ? "checkout.ask" : "checkout.ask.nameless",
-        explain: this.#row.tablet === null || state === "pending" ? "checkout.text.bare" : "checkout.text",
+        explain: now.tablet === null || now.state === "pending" ? "checkout.text.bare" : "checkout.text",
         yes: "checkout.yes",
         values,
         more: orders.length === 0 ? text("p.ask-none", "checkout.no_orders") : this.#orders(orders),

@@ -33,6 +33,11 @@ export function roomsOf(devices, stays) {
     .sort((one, other) => inOrder.compare(one.room, other.room));
 }
 
+/** Devices as somebody looks for them: by room, then by name; kitchen screens, which have none, first. */
+export const sortDevices = (devices) =>
+  devices.toSorted((one, other) =>
+    inOrder.compare(one.room_number ?? "", other.room_number ?? "") || inOrder.compare(one.device_name, other.device_name));
+
 /** Rooms that somebody should look at: the tablet is not there for the guest, or still holds the last one's data. */
 export const needsLook = ({ stay, state }) =>
   state === "wiping" || state === "lost" || state === "suspended" || (stay !== null && state === "offline");
