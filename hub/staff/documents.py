@@ -17,7 +17,7 @@ Factor: TypeAlias = Annotated[str, Meta(min_length=6, max_length=100)]
 Ticket: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 Slug: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=800)]
-Permissions: TypeAlias = Annotated[list[str], Meta(max_length=50)]
+Permissions: TypeAlias = Annotated[list[Annotated[str, Meta(max_length=50)]], Meta(max_length=50)]
 
 
 class SignInRequest(Struct, frozen=True, forbid_unknown_fields=True):

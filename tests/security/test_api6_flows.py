@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from hub.orders import commands
+from hub.orders import commands, store
 from hub.stays import commands as stays
 from tests.api.conftest import Api, problem
 from tests.factories import Hotel, Room, make_hotel, make_staff
@@ -28,8 +28,8 @@ ORDERS = "/api/v1/orders"
 PAIRING = "/api/v1/devices/pairing"
 
 
-def cart(hotel: Hotel, name: str, quantity: int = 1, **more: object) -> dict[str, Any]:
-    return {"lines": [{"menu_item_id": hotel.menu[name], "quantity": quantity}], **more}
+def cart(hotel: Hotel, name: str, **more: object) -> dict[str, Any]:
+    return {"lines": [{"menu_item_id": hotel.menu[name], "quantity": 1}], **more}
 
 
 async def counted(admin: Connection, hotel: Hotel, table: str = "orders") -> int:
@@ -74,7 +74,7 @@ async def test_a_guest_who_has_left_orders_nothing(
     async def room_of_anybody(scope: object, stay_id: UUID) -> str:
         return hotel.rooms[0].number
 
-    monkeypatch.setattr(commands.store, "share_stay", room_of_anybody)
+    monkeypatch.setattr(store, "share_stay", room_of_anybody)
     assert (await api.post(ORDERS, cart(hotel, "soup"), old)).status_code == 201, "without the look it could"
 
 
