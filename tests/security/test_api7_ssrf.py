@@ -7,15 +7,26 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import httpx
+import msgspec
 import pytest
 
-import hub
+import hub as product
 from hub.app import asyncapi_document, openapi_document
+from hub.staff.links import Links
+from tests.api.conftest import opened
+from tests.api.desk import STAFF, Desk, Postbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT: Final = Path(hub.__file__).parent
+    from starlette.requests import Request
+
+    from hub.db.pool import Connection
+    from hub.settings import Settings
+    from tests.factories import Hotel
+
+ROOT: Final = Path(product.__file__).parent
 # Modules that open connections to where they are told, and those that may: each with the reason.
 CLIENTS: Final = {
     "aiohttp",
@@ -65,11 +76,9 @@ def imported(tree: ast.Module) -> set[str]:
 
 def fetching(tree: ast.Module) -> set[str]:
     """How a file could fetch something."""
+    names = imported(tree)
     clients = {
-        client
-        for client in CLIENTS
-        for name in imported(tree)
-        if name == client or name.startswith(f"{client}.")
+        client for client in CLIENTS for name in names if name == client or name.startswith(f"{client}.")
     }
     called = {
         node.func.attr
@@ -153,3 +162,69 @@ def test_no_client_can_name_an_address() -> None:
         last = name.rpartition(".")[2].lower()
         assert not any(word in last for word in SUSPICIOUS), name
         assert schema.get("format") not in ("uri", "url", "uri-reference", "hostname", "iri"), name
+
+
+# links of letters
+
+HOSTS: Final = (
+    "evil.example",
+    "evil.example:443",
+    "hub.example.evil.example",
+    "hub.example@evil.example",
+    'evil.example"><a href=x>',
+    "evil.example\thub.example",
+)
+
+
+async def letter_of(desk: Desk, hotel: Hotel, host: str) -> str | None:
+    """The text of the letter to somebody who has forgotten the password, or None when there is none."""
+    who = await desk.hire(hotel)
+    body = {"email": who.email, "hotel": hotel.slug}
+    headers = {"Host": host, "X-Forwarded-Host": host, "Origin": f"https://{host}"}
+    answer = await desk.web.post(f"{STAFF}/password/forgot", json=body, headers=headers)
+    assert answer.status_code in (202, 400)
+    await desk.settled()
+    if answer.status_code == 202 and desk.hub.settings.public_url is not None:
+        await desk.postbox.code_for(who.email)
+    letters = desk.postbox.to(who.email)
+    return letters[0].text if letters else None
+
+
+@pytest.mark.parametrize("public_url", ["https://hub.example", None])
+async def test_a_host_that_anybody_writes_is_in_no_letter(
+    settings: Settings, admin: Connection, hotel: Hotel, public_url: str | None
+) -> None:
+    """Defence: hub/staff/links.py base: `public_url`, or the host of a hotel that the database knows."""
+    mine = msgspec.structs.replace(settings, public_url=public_url, bcrypt_rounds=4)
+    postbox = Postbox()
+    async with (
+        opened(mine, postbox) as hub,
+        httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://hub") as web,
+    ):
+        desk = Desk(hub, web, postbox, admin)
+        for host in HOSTS:
+            text = await letter_of(desk, hotel, host)
+            if public_url is None:
+                assert text is None, "there is no address for the link"
+            else:
+                assert text is not None
+                assert "evil" not in text
+                assert "https://hub.example/staff#reset=" in text
+
+
+async def test_without_that_rule_it_would_be(
+    settings: Settings, admin: Connection, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def of_the_request(_: Links, request: Request) -> str:
+        return f"https://{request.headers['host']}"
+
+    monkeypatch.setattr(Links, "base", of_the_request)
+    mine = msgspec.structs.replace(settings, public_url="https://hub.example", bcrypt_rounds=4)
+    postbox = Postbox()
+    async with (
+        opened(mine, postbox) as hub,
+        httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://hub") as web,
+    ):
+        text = await letter_of(Desk(hub, web, postbox, admin), hotel, HOSTS[0])
+        assert text is not None
+        assert HOSTS[0] in text

@@ -22,7 +22,7 @@ from hub.db.database import Database
 from hub.errors import SettingError
 from hub.realtime.origin import Origins
 from hub.realtime.protocol import SUBPROTOCOL
-from hub.web.headers import HEADERS, HSTS
+from hub.web.headers import HSTS
 from tests.api.conftest import bearer
 from tests.realtime.conftest import Live, running
 from tests.realtime.peer import peer
@@ -69,10 +69,23 @@ async def wire(live: Live) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+# By hand: what must be there, whatever hub/web/headers.py says.
+NEEDED: Final = {
+    "content-security-policy": "default-src 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=()",
+}
+
+
 def checked(answer: httpx.Response) -> None:
     """What every answer has, and none has."""
-    for name, value in HEADERS:
-        assert answer.headers.get_list(name.decode()) == [value.decode()], name
+    for name, part in NEEDED.items():
+        [value] = answer.headers.get_list(name)
+        assert part in value, name
     assert not [name for name in answer.headers if name.startswith("access-control-") or name in TOLD]
     assert "location" not in answer.headers
     shown = f"{answer.headers} {answer.text}" if answer.is_error else str(answer.headers)
@@ -122,8 +135,8 @@ async def test_what_is_no_http_gets_the_headers_too(live: Live) -> None:
     writer.write(b"canary\r\n\r\n")
     answer = (await asyncio.wait_for(reader.read(), 10)).lower()
     writer.close()
-    for name, _ in HEADERS:
-        assert name + b": " in answer
+    for name in NEEDED:
+        assert f"{name}: ".encode() in answer
     assert b"canary" not in answer
     assert b"server:" not in answer
 
