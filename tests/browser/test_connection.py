@@ -148,9 +148,9 @@ async def test_no_answer_of_a_proxy_and_no_refusal_doubles_an_order(
     await expect(title).to_have_text("お品書きを用意しています")
     await expect(tablet.page.get_by_role("button", name="もう一度試す")).to_be_visible(timeout=BACK)
     await expect(title).to_have_text("お品書きを用意しています")
-    refusal = '{"code": "forbidden", "temporary": false}'
+    refusal = '{"code": "forbidden", "temporary": false, "details": {"device_status": "suspended"}}'
     answer.update(status=403, content_type="application/problem+json", body=refusal)
-    await expect(title).to_have_text("このタブレットは、まだお部屋に登録されていません", timeout=BACK)
+    await expect(title).to_have_text("この端末は一時停止中です", timeout=BACK)
     await tablet.page.unroute("**/api/v1/devices/token")
     await tablet.page.get_by_role("button", name="もう一度試す").click()
     await expect(tablet.received).to_be_visible(timeout=BACK)

@@ -76,12 +76,12 @@ async def test_what_a_cook_does_is_written_beside_the_screen(
         assert (await screen.ask("cook.leave", {}, op_id=None))["result"] == {"current": None}
         await screen.ask("order.advance", {"order_id": order["id"], "to": "ready"})
     rows = await admin.fetch(
-        "SELECT cook_id FROM app.audit_logs WHERE record = $1 AND operation = 'update'"
+        "SELECT cook_id, new ->> 'status' AS status FROM app.audit_logs WHERE record = $1 AND new ? 'status'"
         " AND user_id = $2 ORDER BY created_at",
         order["id"],
         hotel.kitchen_id,
     )
-    assert [row["cook_id"] for row in rows] == [staff_id, None]
+    assert [(row["status"], row["cook_id"]) for row in rows] == [("cooking", staff_id), ("ready", None)]
 
 
 async def test_wrong_pins_are_counted_one_by_one_and_lock(
