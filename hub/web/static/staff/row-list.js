@@ -18,6 +18,7 @@ export class RowList {
   #rows = [];
   #chosen = null;
   #choice = 0;
+  #stop = null; // the row that the Tab key reaches
   #choices;
   #chips;
   #make;
@@ -71,7 +72,7 @@ export class RowList {
   }
 
   focus() {
-    (this.#buttons.find((each) => each.tabIndex === 0) ?? this.#filter).focus();
+    (this.#buttons.includes(this.#stop) ? this.#stop : this.#filter).focus();
   }
 
   get #buttons() {
@@ -87,7 +88,10 @@ export class RowList {
   #show() {
     const all = this.#rows.filter(this.#choices[this.#choice][1]);
     const left = new Set(matching(all, this.#filter.value).map(this.#make.key));
-    for (const item of this.#list.children) item.hidden = !left.has(item.dataset.key);
+    for (const item of this.#list.children) {
+      const hidden = !left.has(item.dataset.key);
+      if (item.hidden !== hidden) item.hidden = hidden;
+    }
     say(this.#count, "rows.count", { count: left.size, all: all.length });
     this.#empty.hidden = left.size > 0;
     this.#place();
@@ -97,7 +101,9 @@ export class RowList {
     const buttons = this.#buttons;
     const first = buttons.find((each) => each === document.activeElement)
       ?? buttons.find((each) => each.parentElement.dataset.key === this.#chosen) ?? buttons[0];
-    for (const item of this.#list.children) item.firstElementChild.tabIndex = item.firstElementChild === first ? 0 : -1;
+    if (this.#stop !== null) this.#stop.tabIndex = -1;
+    this.#stop = first ?? null;
+    if (this.#stop !== null) this.#stop.tabIndex = 0;
   }
 
   #fromFilter(event) {
@@ -117,7 +123,6 @@ export class RowList {
     event.preventDefault();
     const to = buttons[Math.min(Math.max(at + step, 0), buttons.length - 1)];
     if (at === 0 && step === -1) return this.#filter.focus();
-    to.tabIndex = 0;
     to.focus();
     return this.#place();
   }
