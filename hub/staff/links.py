@@ -25,7 +25,6 @@ class Links:
         """An origin for links: `public_url`, or the host of the request when it is a hotel's own."""
         if self._public_url is not None:
             return self._public_url
-        place = await self.place(request)
-        if place is None or not place.own_host:
+        if await self.place(request) is None:
             return None
         return f"{request.url.scheme}://{request.headers['host'].lower()}"

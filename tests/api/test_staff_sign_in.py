@@ -98,6 +98,9 @@ async def test_a_super_admin_at_an_unknown_hotel_is_nobody(desk: Desk, admin: Co
     staff_id = await make_person(admin, PLATFORM, "super_admin", email=email, password_hash=HASHED)
     root = Hired(staff_id, email, "nowhere", PLATFORM)
     refused(await desk.sign_in(root))
+    await desk.settled()
+    # Nobody locks the super-admins out from there.
+    assert (await desk.row(root))["failed_login_attempts"] == 0
     inside = await desk.enter(root, hotel="platform")
     assert inside.me["role"] == "super_admin"
 
