@@ -3,11 +3,13 @@
 One call decodes the arguments, checks who asks, and runs in one transaction of the tenant. An operation
 with an id is done once: its record commits together with the change, so that the same id again - after a
 lost reply, a lost connection, a restart - gets the stored answer and changes nothing. A refusal is not
-stored; it is judged afresh.
+stored; it is judged afresh. The record knows the request by a hash; where a request tells of people, by one
+with a key of the hotel, because there are few phone numbers and each could be tried.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -15,7 +17,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from hub.db.queries import load
 from hub.db.scope import Scope
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from hub.db.database import Database
     from hub.security.permissions import Permission
     from hub.security.principal import Principal
+    from hub.security.vault import Vault
 
 _queries = load("operations")
 CLAIM: Final = _queries["claim"]
@@ -48,6 +51,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     """One entry of the table. `permission` is what a caller needs for it.
 
     `writes=False` runs in a read-only transaction; `once=True` needs an operation id and stores the answer.
+    `personal=True` says that the arguments tell of people; the answer never may.
     """
 
     name: str
@@ -56,13 +60,15 @@ class Operation(Struct, frozen=True, kw_only=True):
     permission: Permission
     writes: bool = True
     once: bool = True
+    personal: bool = False
 
 
 class Operations:
-    """The table of all operations, and the one way to call them."""
+    """The table of all operations, and the one way to call them. `vault` has the hotels' keys."""
 
-    def __init__(self, database: Database, table: Iterable[Operation]) -> None:
+    def __init__(self, database: Database, vault: Vault, table: Iterable[Operation]) -> None:
         self._database = database
+        self._vault = vault
         self._table = {operation.name: operation for operation in table}
 
     async def call(self, name: str, principal: Principal, op_id: UUID | None, raw: bytes | Raw) -> Raw:
@@ -88,7 +94,7 @@ class Operations:
 
         async def work(scope: Scope) -> Raw | Refused:
             if operation.once and op_id is not None:
-                return await _once(scope, principal, operation, op_id, args)
+                return await self._once(scope, principal, operation, op_id, args)
             result = await operation.run(scope, principal, args)
             return result if isinstance(result, Refused) else Raw(msgspec.json.encode(result))
 
@@ -98,26 +104,59 @@ class Operations:
             raise result.error
         return result
 
+    async def _once(
+        self, scope: Scope, principal: Principal, operation: Operation, op_id: UUID, args: Struct
+    ) -> Raw:
+        request = await self._hash(scope, principal, operation, args)
+        key = (scope.tenant_id, principal.id, op_id)
+        try:
+            # Waits while another transaction holds the same id, at most for the lock timeout.
+            claimed = await scope.execute(CLAIM, *key, operation.name, request)
+        except asyncpg.LockNotAvailableError as error:
+            raise OperationInProgress("the same operation is still being worked on; ask again") from error
+        if not claimed:
+            stored = await scope.fetchrow(STORED, *key)
+            if stored is None or stored["request_hash"] != request:
+                raise OperationMismatch(
+                    "this operation id was already used for another request", field="op_id"
+                )
+            return Raw(stored["answer"].encode())
+        scope.op_id = op_id
+        answer = msgspec.json.encode(await operation.run(scope, principal, args))
+        await scope.execute(ANSWER, *key, answer.decode())
+        return Raw(answer)
 
-async def _once(scope: Scope, principal: Principal, operation: Operation, op_id: UUID, args: Struct) -> Raw:
-    # The stay belongs to the request: the next guest of a room must not get the last one's answers.
-    asked = [operation.name, principal.stay_id, args]
-    request = hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).digest()
-    key = (scope.tenant_id, principal.id, op_id)
-    try:
-        # Waits while another transaction holds the same id, at most for the lock timeout.
-        claimed = await scope.execute(CLAIM, *key, operation.name, request)
-    except asyncpg.LockNotAvailableError as error:
-        raise OperationInProgress("the same operation is still being worked on; ask again") from error
-    if not claimed:
-        stored = await scope.fetchrow(STORED, *key)
-        if stored is None or stored["request_hash"] != request:
-            raise OperationMismatch("this operation id was already used for another request", field="op_id")
-        return Raw(stored["answer"].encode())
-    scope.op_id = op_id
-    answer = msgspec.json.encode(await operation.run(scope, principal, args))
-    await scope.execute(ANSWER, *key, answer.decode())
-    return Raw(answer)
+    async def _hash(self, scope: Scope, principal: Principal, operation: Operation, args: Struct) -> bytes:
+        # The stay belongs to the request: the next guest of a room must not get the last one's answers.
+        asked = msgspec.json.encode([operation.name, principal.stay_id, _said(args)], order="deterministic")
+        if operation.personal:
+            # Not for every operation: an order must not need the hotel's keys.
+            return await self._vault.digest(scope, "operation", asked.decode())
+        return hashlib.sha256(asked).digest()
+
+
+def _said(value: object) -> object:
+    """What a request says, without what it leaves as usual: the next version of the hub, which may know one
+    field more, finds the same in it."""
+    match value:
+        case Struct():
+            usual = _usual(type(value))
+            said = {name: getattr(value, name) for name in value.__struct_fields__}
+            return {name: _said(one) for name, one in said.items() if name not in usual or one != usual[name]}
+        case list() | tuple():
+            return [_said(one) for one in value]
+        case _:
+            return value
+
+
+@functools.cache
+def _usual(kind: type[Struct]) -> dict[str, object]:
+    """The defaults of its fields."""
+    return {
+        field.name: field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        for field in structs.fields(kind)
+        if not field.required
+    }
 
 
 def decode(raw: bytes | Raw, wanted: type[T]) -> T:

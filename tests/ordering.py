@@ -29,7 +29,8 @@ class Client:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.operations = Operations(database, commands(Vault(MasterKeys((MASTER_KEY,)))))
+        vault = Vault(MasterKeys((MASTER_KEY,)))
+        self.operations = Operations(database, vault, commands(vault))
 
     async def call(
         self, principal: Principal, name: str, wanted: type[T], op_id: UUID | None = None, /, **args: object

@@ -98,7 +98,9 @@ class FrontDesk:
         """The entries of the table of operations."""
         desk = Permission.STAY_MANAGE
         return (
-            Operation(name="stay.check_in", args=CheckInArgs, run=self.check_in, permission=desk),
+            Operation(
+                name="stay.check_in", args=CheckInArgs, run=self.check_in, permission=desk, personal=True
+            ),
             Operation(name="stay.check_out", args=CheckOutArgs, run=self.check_out, permission=desk),
             Operation(name="stay.move", args=MoveArgs, run=self.move, permission=desk),
         )
