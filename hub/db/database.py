@@ -72,14 +72,15 @@ class Database:
                     self.pool, tenant_id, actor, read_only=False, clock=self.clock
                 ) as scope:
                     return await work(scope)
+            except _BUSY as error:
+                # before the lost ones, of which TimeoutError is one too: who is busy is not asked three times
+                raise _unavailable(error) from error
             except (*_CONTENDED, *_LOST) as error:
                 if _is_refusal(error):
                     raise _refused(error) from error
                 if not idempotent or attempt == ATTEMPTS:
                     raise _unavailable(error) from error
                 _log.info("transaction repeated", extra={"attempt": attempt, "reason": type(error).__name__})
-            except _BUSY as error:
-                raise _unavailable(error) from error
             except asyncpg.DataError as error:
                 raise _refused(error) from error
             await asyncio.sleep(random.uniform(0.5, 1.5) * _BACKOFF_SECONDS * 2**attempt)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from hub.db.queries import Query
 
 SLOW_SECONDS: Final = 0.1
+# For a connection of the pool: who waits for longer asks again later, and no line of them grows without end.
+_WAIT_SECONDS: Final = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -149,7 +151,7 @@ async def tenant_scope(
     """A transaction of `tenant_id` on a connection of `pool`; commits at the end, rolls back on any error."""
     begin = _begin(tenant_id, actor, read_only=read_only)
     # Leaving `acquire` rolls back what is still open, also when the task is cancelled inside a statement.
-    async with pool.acquire() as connection:
+    async with pool.acquire(timeout=_WAIT_SECONDS) as connection:
         try:
             await connection.execute(begin)
             yield Scope(connection, tenant_id, clock(), writes=not read_only)
