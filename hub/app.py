@@ -17,11 +17,10 @@ from uuid import UUID
 from msgspec import Raw, Struct
 from starlette.routing import WebSocketRoute
 
-from hub.db.ids import uuid7
 from hub.db.pool import Role, connect, create_pool, unconnected
-from hub.db.scope import Actor, utc_now
+from hub.db.scope import utc_now
 from hub.devices.presence import Presence
-from hub.errors import HubError, SettingError
+from hub.errors import SettingError
 from hub.log.event import rfc3339
 from hub.log.store import Log
 from hub.ops import health
@@ -36,7 +35,6 @@ from hub.realtime.protocol import CloseCode
 from hub.realtime.redis_broker import RedisBroker
 from hub.realtime.relay import Relay
 from hub.realtime.states import States
-from hub.security import events
 from hub.security.keyring import Keyring
 from hub.security.limits import Limiter, Rule
 from hub.security.sealing import MasterKeys, derived
@@ -49,7 +47,6 @@ from hub.web.site import site
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from hub.db.scope import Scope
     from hub.realtime.session import Session
     from hub.security.principal import Principal
     from hub.staff.mail import Mailer
@@ -212,15 +209,6 @@ async def open_hub(
             if principal.kind != "staff":
                 presence.opened(principal.tenant_id, principal.id, session)
 
-        async def stranger(fresh: Principal, at: Principal) -> None:
-            actor = Actor(user_id=fresh.id, role=fresh.called, request_id=uuid7())
-
-            async def work(scope: Scope) -> None:
-                await events.record(scope, "tenant.refused", at.id, {"tenant_id": at.tenant_id})
-
-            with contextlib.suppress(HubError):
-                await database.transaction(fresh.tenant_id, actor, work, idempotent=True)
-
         doors = Doors(
             verify=tokens.verify,
             at_home=services.residence.check,
@@ -228,7 +216,7 @@ async def open_hub(
             call=call,
             opened=opened,
             closed=lambda principal, session: presence.closed(principal.tenant_id, session),
-            stranger=stranger,
+            stranger=services.residence.stranger,
         )
         endpoint = Endpoint(node, past, heartbeat, doors, settings)
 

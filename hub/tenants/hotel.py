@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -74,8 +75,8 @@ class ChangeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 async def change(database: Database, principal: Principal, wanted: ChangeSettings) -> HotelSettings:
     """Raises InvalidInput."""
     given: dict[str, Any] = {name: value for name in _KEPT if (value := getattr(wanted, name)) is not UNSET}
-    if isinstance(phone := given.get("phone"), str) and not phone.isdecimal():
-        given["phone"] = phone_number(phone, "phone")
+    if isinstance(phone := given.get("phone"), str):
+        given["phone"] = _dialled(phone)
     roles = wanted.totp_roles
     if roles is not UNSET and ("super_admin" in roles) and principal.tenant_id != PLATFORM:
         raise InvalidInput("A hotel has no super-admins.", field="totp_roles")
@@ -99,6 +100,12 @@ async def change(database: Database, principal: Principal, wanted: ChangeSetting
         return _shown(await scope.fetchrow(SETTINGS, scope.tenant_id))
 
     return await database.transaction(principal.tenant_id, principal.actor(), work, idempotent=True)
+
+
+def _dialled(phone: str) -> str:
+    """A number of the house, which may be a single digit, or any other. Raises InvalidInput."""
+    plain = unicodedata.normalize("NFKC", phone)
+    return plain if plain.isascii() and plain.isdecimal() else phone_number(phone, "phone")
 
 
 def _kept(row: asyncpg.Record) -> dict[str, Any]:

@@ -79,15 +79,13 @@ async def test_a_token_is_no_good_at_another_hotels_address(
     for host in (f"{other_hotel.slug}.{BASE}", domain, f"platform.{BASE}"):
         problem(await at(api, host, "/api/v1/menu", manager), 401, "unauthorized")
     problem(await at(api, domain, "/api/v1/orders", hotel.tablet()), 401, "unauthorized")
+    # once for each place, not for each attempt: a tablet with a wrong address tries all day
+    for _ in range(3):
+        problem(await at(api, domain, "/api/v1/menu", manager), 401, "unauthorized")
     found = await refusals(admin, hotel)
-    assert [one["details"]["address_of"] for one in found] == [
-        other_hotel.slug,
-        other_hotel.slug,
-        "platform",
-        other_hotel.slug,
-    ]
+    assert [one["details"]["address_of"] for one in found] == [other_hotel.slug, "platform", other_hotel.slug]
     assert (found[0]["record"], found[0]["user_role"]) == (str(manager.id), "manager")
-    assert found[3]["record"] == str(hotel.rooms[0].tablet_id)
+    assert found[2]["record"] == str(hotel.rooms[0].tablet_id)
     # the other hotel was not troubled
     assert await refusals(admin, other_hotel) == []
 
@@ -116,6 +114,8 @@ async def test_a_manager_sets_what_a_hotel_may_set(api: Api, hotel: Hotel, admin
     # guests' screens know it, and what else is kept there stays
     told = (await api.get("/api/v1/menu", hotel.tablet())).json()["hotel"]
     assert (told["locale"], told["phone"], told["recall_minutes"], told["categories"]) == ("en", "9", 45, [])
+    # as a Japanese keyboard writes it: no telephone has such keys
+    assert (await change(api, {"phone": "９"}, manager)).json()["phone"] == "9"
     answer = await change(api, {"phone": None, "totp_roles": []}, manager)
     assert answer.json() == usual | {"locale": "en", "recall_minutes": 45}
     kept = json.loads(await admin.fetchval("SELECT settings FROM app.tenants WHERE id = $1", hotel.tenant_id))
@@ -139,6 +139,7 @@ async def test_a_manager_sets_what_a_hotel_may_set(api: Api, hotel: Hotel, admin
         ({"phone": "call\u202eme"}, "phone"),
         ({"phone": "9\0"}, "phone"),
         ({"phone": ""}, "phone"),
+        ({"phone": "٣"}, "phone"),
         ({"recall_minutes": 0}, "recall_minutes"),
         ({"recall_minutes": 10**30}, "recall_minutes"),
         ({"undo_seconds": 61}, "undo_seconds"),
