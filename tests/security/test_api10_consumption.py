@@ -111,6 +111,17 @@ async def test_forged_events_reach_no_screen(
         assert not stranger.orders()
 
 
+def test_a_mark_is_good_on_its_own_channel_alone() -> None:
+    """Defence: hub/realtime/marks.py, the channel in the mark."""
+    first, second = Marks([b"one", b"two"]), Marks([b"two"])
+    marked = second.put("a", b"message")
+    assert first.take("a", marked) == b"message", "a key that is being changed is known to all"
+    assert second.take("a", first.put("a", b"message")) is None
+    assert second.take("b", marked) is None
+    for changed in (marked[:-1], marked[1:], marked + b"x", bytes(len(marked)), b""):
+        assert second.take("a", changed) is None
+
+
 async def test_without_marks_a_forged_event_is_shown(
     live: Live, hotel: Hotel, courier: Courier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
