@@ -128,6 +128,31 @@ async def test_guests_are_forgotten_and_it_is_written_down(
     assert await retention(relay_pool).prune() == 0
 
 
+async def test_a_hotel_that_is_busy_keeps_no_guest_of_another(
+    admin: Connection, settings: Settings, hotel: Hotel, other_hotel: Hotel
+) -> None:
+    await admin.execute(
+        "UPDATE app.stays SET guest_name_encrypted = 'v1:x', started_at = now() - interval '60 days',"
+        " ended_at = now() - interval '31 days' WHERE tenant_id IN ($1, $2)",
+        hotel.tenant_id,
+        other_hotel.tenant_id,
+    )
+    first, second = sorted((hotel.tenant_id, other_hotel.tenant_id))
+    remembered = "SELECT count(*) FROM app.stays WHERE tenant_id = $1 AND guest_name_encrypted IS NOT NULL"
+    pool = await create_pool(settings, Role.RELAY, 1)
+    try:
+        await pool.execute("SET lock_timeout = '50ms'")
+        async with admin.transaction():
+            await admin.execute("SELECT FROM app.stays WHERE tenant_id = $1 FOR UPDATE", first)
+            await retention(pool).prune()
+        assert await admin.fetchval(remembered, first) == 2
+        assert await admin.fetchval(remembered, second) == 0
+        await retention(pool).prune()
+        assert await admin.fetchval(remembered, first) == 0
+    finally:
+        pool.terminate()
+
+
 async def test_old_sign_ins_go_and_open_ones_stay(admin: Connection, relay_pool: Pool, hotel: Hotel) -> None:
     kept, ended, expired = [await make_staff(admin, hotel, "front") for _ in range(3)]
     for one, token in ((kept, "a"), (ended, "b"), (expired, "c")):
