@@ -6,6 +6,7 @@ every process has had the time to learn of it; until then the one before it is.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -31,6 +32,7 @@ PURPOSES: Final[tuple[Purpose, ...]] = ("field", "index")
 # A process may look so many times before a new key is used: once would be a race.
 _LOOKS: Final = 2
 _CACHED: Final = 10_000
+_log = logging.getLogger(__name__)
 
 
 class Ring(Struct, frozen=True):
@@ -80,6 +82,20 @@ class Vault:
         if name not in ring.fields:
             raise SealBroken("the key that sealed this text does not exist in its hotel.")
         return ring.fields[name].open(sealed, about(scope.tenant_id, table, column, row_id))
+
+    async def shown(
+        self, scope: Scope, table: str, column: str, row_id: UUID, sealed: str | None
+    ) -> str | None:
+        """The same for people to look at: None also for a text that cannot be opened, which the log tells.
+        One damaged row must not hide all others, nor stand in the way of putting it right."""
+        if sealed is None:
+            return None
+        try:
+            return await self.open(scope, table, column, row_id, sealed)
+        except SealBroken as error:
+            where = {"tenant": str(scope.tenant_id), "table": table, "column": column, "row": str(row_id)}
+            _log.error("sealed text not opened", extra=where | {"reason": error.message})
+            return None
 
     async def index(self, scope: Scope, label: str, text: str) -> bytes:
         """The 32 bytes to write beside a sealed text; `label` is one of `hub.security.sealed.INDEXES`, whose

@@ -89,8 +89,8 @@ class Tablet(Struct, frozen=True):
 
 
 class Stay(Struct, frozen=True):
-    """A stay as the front desk sees it. Name and phone are null where nobody gave them, or some time after
-    the stay has ended. `open_orders` is their number."""
+    """A stay as the front desk sees it. Name and phone are null where nobody gave them, some time after the
+    stay has ended, and when they cannot be opened. `open_orders` is their number."""
 
     id: UUID
     room_number: str

@@ -113,8 +113,7 @@ async def stays_of_phone(scope: Scope, vault: Vault, phone: str, limit: int) -> 
 async def _opened(scope: Scope, vault: Vault, row: asyncpg.Record) -> Stay:
     values = dict(row)
     for name, column in (("guest_name", _NAME), ("guest_phone", _PHONE)):
-        sealed = values.pop(column)
-        values[name] = None if sealed is None else await vault.open(scope, "stays", column, row["id"], sealed)
+        values[name] = await vault.shown(scope, "stays", column, row["id"], values.pop(column))
     return msgspec.convert(values, Stay)
 
 

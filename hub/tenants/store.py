@@ -84,8 +84,7 @@ async def tenant(scope: Scope, vault: Vault, tenant_id: UUID) -> Tenant | None:
     theirs = scope.of(tenant_id)
     for name in _CONTACT:
         column = f"{name}_encrypted"
-        sealed = values.pop(column)
-        values[name] = sealed and await vault.open(theirs, "tenants", column, tenant_id, sealed)
+        values[name] = await vault.shown(theirs, "tenants", column, tenant_id, values.pop(column))
     used = (values.pop(f"{what}_used") for what in ("rooms", "users", "storage"))
     return msgspec.convert(values | {"usage": Usage(*used)}, Tenant)
 

@@ -85,6 +85,24 @@ async def test_open_stays_come_by_room_in_pages(api: Api, hotel: Hotel, front: P
     assert (await api.get(STAYS, front, room="206")).json() == {"stays": [], "next": None}
 
 
+async def test_one_damaged_name_hides_no_other_guest(
+    api: Api, hotel: Hotel, admin: Connection, front: Principal, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged, fine = await arrive(api, front, "401", **GUEST), await arrive(api, front, "402", **GUEST)
+    # the sealed name of one guest in the row of another one opens nowhere
+    await admin.execute(
+        "UPDATE app.stays AS s SET guest_name_encrypted = other.guest_name_encrypted FROM app.stays AS other"
+        " WHERE s.id = $1::text::uuid AND other.id = $2::text::uuid",
+        damaged,
+        fine,
+    )
+    stays = {stay["id"]: stay for stay in (await api.get(STAYS, front)).json()["stays"]}
+    assert (stays[damaged]["guest_name"], stays[damaged]["guest_phone"]) == (None, GUEST["guest_phone"])
+    assert stays[fine]["guest_name"] == GUEST["guest_name"]
+    [told] = [one for one in caplog.records if one.message == "sealed text not opened"]
+    assert (told.__dict__["row"], told.__dict__["column"]) == (damaged, "guest_name_encrypted")
+
+
 async def test_a_guest_is_found_by_phone_however_it_is_written(
     api: Api, hotel: Hotel, other_hotel: Hotel, admin: Connection, front: Principal
 ) -> None:

@@ -301,3 +301,21 @@ async def test_by_the_command_line(
     await command.end(slug, slug)
     roles = "SELECT DISTINCT user_role FROM app.platform_audit WHERE record = $1"
     assert await admin.fetchval(roles, str(tenant_id)) == "operator"
+
+
+async def test_a_contact_that_cannot_be_opened_is_put_right_and_hinders_nothing(
+    api: Api, admin: Connection, boss: Principal
+) -> None:
+    contact = {"contact_email": "a@example.com", "contact_phone": "03-1234-5678"}
+    made = (await api.post(TENANTS, new(**contact), boss)).json()["tenant"]
+    # as after the loss of the hotel's keys
+    await admin.execute(
+        "UPDATE app.tenants SET contact_email_encrypted = contact_phone_encrypted WHERE id = $1::text::uuid",
+        made["id"],
+    )
+    path = f"{TENANTS}/{made['id']}"
+    closed = await api.post(f"{path}/suspend", {"reason": "unpaid"}, boss)
+    assert (closed.status_code, closed.json()["tenant"]["contact_email"]) == (200, None)
+    mended = await patch(api, path, {"contact_email": "b@example.com"}, boss)
+    assert mended.json()["tenant"]["contact_email"] == "b@example.com"
+    assert mended.json()["tenant"]["contact_phone"] == contact["contact_phone"]
