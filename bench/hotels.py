@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _ACTIVATE: Final = "UPDATE app.device_rooms SET status = 'active' WHERE tenant_id = $1"
 _DEVICES: Final = """
-SELECT d.id, d.device_type, d.room_number, d.stations, s.id AS stay_id
+SELECT d.id, d.device_type, d.room_number, d.stations, d.credential_version, s.id AS stay_id
 FROM app.device_rooms AS d
 LEFT JOIN app.stays AS s
     ON s.tenant_id = d.tenant_id AND s.room_number = d.room_number AND s.ended_at IS NULL
@@ -94,6 +94,7 @@ async def _hotel(connection: Connection, rooms: int, tokens: Tokens) -> list[Lin
                 room_number=device["room_number"],
                 stay_id=device["stay_id"],
                 stations=tuple(device["stations"]),
+                access_version=device["credential_version"],
                 expires_at=0,
             )
         )

@@ -292,6 +292,8 @@ CREATE TABLE app.device_rooms (
     previous_credential_hash bytea
         CONSTRAINT device_rooms_previous_credential_hash_sha256 CHECK (octet_length(previous_credential_hash) = 32),
     credential_changed_at timestamptz,
+    -- raised by a trigger when another credential is given: a token that says an older one is over
+    credential_version integer NOT NULL DEFAULT 0,
     -- after a check-out: the tablet has not yet said that it holds nothing of the last guest any more
     wipe_requested_at timestamptz,
     -- who works at a shared kitchen screen at the moment, by PIN
@@ -313,6 +315,19 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_rooms TO hub_admin;
 GRANT SELECT ON app.device_rooms TO hub_log;
 CREATE POLICY log ON app.device_rooms FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.device_rooms FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Another credential, but for the next one that takes its place: tokens that were bought with the old one end.
+CREATE FUNCTION app.raise_credential_version() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.credential_version := OLD.credential_version + 1;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER credential BEFORE UPDATE ON app.device_rooms FOR EACH ROW
+    WHEN (NEW.credential_hash IS DISTINCT FROM OLD.credential_hash
+          AND NEW.credential_hash IS DISTINCT FROM OLD.next_credential_hash)
+    EXECUTE FUNCTION app.raise_credential_version();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.device_rooms FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
@@ -1311,12 +1326,12 @@ GRANT EXECUTE ON FUNCTION app.find_tenant(text, text) TO hub_auth;
 -- whoever was revoked meanwhile gets nowhere, whatever the token says and however long it is good.
 --   HUB01  the session has ended      HUB02  the hotel is not served now (the state stands in DETAIL, why in HINT)
 --   HUB04  role or permissions have changed: a fresh token says so
-CREATE FUNCTION app.admit_device(device uuid, kind text, room text) RETURNS void
+CREATE FUNCTION app.admit_device(device uuid, kind text, room text, credential integer) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     asking record;
 BEGIN
-    SELECT d.status, d.device_type, d.room_number, c.id AS cook_id,
+    SELECT d.status, d.device_type, d.room_number, d.credential_version, c.id AS cook_id,
         app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state, t.status_reason
     INTO asking
     FROM app.device_rooms AS d
@@ -1325,7 +1340,7 @@ BEGIN
         ON c.tenant_id = d.tenant_id AND c.id = d.cook_id AND c.is_active AND c.deleted_at IS NULL
     WHERE d.tenant_id = (SELECT app.tenant_id()) AND d.id = device AND d.deleted_at IS NULL;
     IF asking.status IS DISTINCT FROM 'active' OR asking.device_type IS DISTINCT FROM kind
-        OR asking.room_number IS DISTINCT FROM room THEN
+        OR asking.room_number IS DISTINCT FROM room OR asking.credential_version IS DISTINCT FROM credential THEN
         RAISE EXCEPTION 'the device is not what its token says' USING ERRCODE = 'HUB01';
     ELSIF asking.tenant_state <> 'active' THEN
         RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state,
@@ -1359,7 +1374,7 @@ BEGIN
     END IF;
 END
 $$;
-GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text) TO hub_api;
+GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text, integer) TO hub_api;
 GRANT EXECUTE ON FUNCTION app.admit_staff(uuid, integer) TO hub_api, hub_admin;
 
 -- Deletes at most `batch` of each: a tenant's sign-ins that were over before `before`, refresh tokens that were used and

@@ -35,11 +35,13 @@ def utc_now() -> datetime:
 
 
 class DeviceProof(Struct, frozen=True):
-    """The device that a transaction is admitted for, as its token describes it."""
+    """The device that a transaction is admitted for, as its token describes it, and which credential in turn
+    bought the token."""
 
     device_id: UUID
     device_type: Literal["tablet", "kitchen_screen"]
     room_number: str | None
+    credential_version: int
 
 
 class StaffProof(Struct, frozen=True):
@@ -135,11 +137,10 @@ def _begin(tenant_id: UUID, actor: Actor, *, read_only: bool) -> str:
     match actor.proof:
         case None:
             return text
-        case DeviceProof(device_id, device_type, room):
+        case DeviceProof(device_id, device_type, room, version):
             place = "NULL" if room is None else f"convert_from('\\x{room.encode().hex()}', 'UTF8')"
-            return (
-                f"{text}; SELECT app.admit_device('{UUID(bytes=device_id.bytes)}', '{device_type}', {place})"
-            )
+            device = UUID(bytes=device_id.bytes)
+            return f"{text}; SELECT app.admit_device('{device}', '{device_type}', {place}, {int(version)})"
         case StaffProof(session_id, version):
             return f"{text}; SELECT app.admit_staff('{UUID(bytes=session_id.bytes)}', {int(version)})"
 

@@ -115,6 +115,7 @@ class Devices:
                 room_number=device.room_number,
                 stay_id=device.stay_id,
                 stations=device.stations,
+                access_version=device.credential_version,
                 expires_at=0,
             )
         )

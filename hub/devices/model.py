@@ -57,6 +57,7 @@ class Device(Struct, frozen=True):
     next_credential_hash: bytes | None
     previous_credential_hash: bytes | None
     credential_changed_at: datetime | None
+    credential_version: int
     wipe_requested_at: datetime | None
     tenant_status: str
     tenant_reason: str | None

@@ -20,9 +20,9 @@ class Principal(Struct, frozen=True, kw_only=True):
     """What a verified token says. `expires_at` is in Unix seconds; `stations` empty means every station.
 
     `id` is the device, or the member of staff. Staff have a `role`, permissions given besides it
-    (`extra`), the session that they signed in to, and the `access_version` at which role and permissions
-    were read. `limited` staff still have to set up their second factor: until then they may do nothing but
-    that, whatever their role.
+    (`extra`) and the session that they signed in to. `access_version` is that of role and permissions, or of
+    the device's credential, when the token was made: with another one the token is over. `limited` staff
+    still have to set up their second factor: until then they may do nothing but that, whatever their role.
     """
 
     tenant_id: UUID
@@ -68,5 +68,5 @@ class Principal(Struct, frozen=True, kw_only=True):
             device_type: Literal["tablet", "kitchen_screen"] = (
                 "tablet" if self.kind == "tablet" else "kitchen_screen"
             )
-            proof = DeviceProof(self.id, device_type, self.room_number)
+            proof = DeviceProof(self.id, device_type, self.room_number, self.access_version)
         return Actor(user_id=self.id, role=self.called, request_id=request_id or uuid7(), proof=proof)

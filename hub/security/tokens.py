@@ -3,8 +3,8 @@ cookie.
 
 The algorithm belongs to the key that `kid` names and never comes from the token, so neither `none` nor
 another algorithm gets past. Claims: iss, sub (device or member of staff), tid (tenant), kind, iat, exp; of
-a device room, stay, stations; of staff role, extra (permissions besides the role), sid (session), av
-(access version), lim (limited to setting up the second factor).
+a device room, stay, stations, av (version of its credential); of staff role, extra (permissions besides
+the role), sid (session), av (access version), lim (limited to setting up the second factor).
 """
 
 from __future__ import annotations

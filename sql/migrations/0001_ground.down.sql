@@ -8,6 +8,7 @@ DROP TABLE app.tenants;
 DROP FUNCTION app.tenant_state(text, date, date, text);
 DROP FUNCTION app.protect_tenant_table(regclass, text);
 DROP FUNCTION app.refuse_new_key();
+DROP FUNCTION app.raise_credential_version();
 DROP FUNCTION app.touch_updated_at();
 DROP FUNCTION app.iso(timestamptz);
 DROP FUNCTION app.tenant_id();

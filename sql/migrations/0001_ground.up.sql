@@ -219,6 +219,8 @@ CREATE TABLE app.device_rooms (
     previous_credential_hash bytea
         CONSTRAINT device_rooms_previous_credential_hash_sha256 CHECK (octet_length(previous_credential_hash) = 32),
     credential_changed_at timestamptz,
+    -- raised by a trigger when another credential is given: a token that says an older one is over
+    credential_version integer NOT NULL DEFAULT 0,
     -- after a check-out: the tablet has not yet said that it holds nothing of the last guest any more
     wipe_requested_at timestamptz,
     -- who works at a shared kitchen screen at the moment, by PIN
@@ -240,6 +242,19 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_rooms TO hub_admin;
 GRANT SELECT ON app.device_rooms TO hub_log;
 CREATE POLICY log ON app.device_rooms FOR SELECT TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.device_rooms FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- Another credential, but for the next one that takes its place: tokens that were bought with the old one end.
+CREATE FUNCTION app.raise_credential_version() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.credential_version := OLD.credential_version + 1;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER credential BEFORE UPDATE ON app.device_rooms FOR EACH ROW
+    WHEN (NEW.credential_hash IS DISTINCT FROM OLD.credential_hash
+          AND NEW.credential_hash IS DISTINCT FROM OLD.next_credential_hash)
+    EXECUTE FUNCTION app.raise_credential_version();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.device_rooms FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 

@@ -215,12 +215,12 @@ GRANT EXECUTE ON FUNCTION app.find_tenant(text, text) TO hub_auth;
 -- whoever was revoked meanwhile gets nowhere, whatever the token says and however long it is good.
 --   HUB01  the session has ended      HUB02  the hotel is not served now (the state stands in DETAIL, why in HINT)
 --   HUB04  role or permissions have changed: a fresh token says so
-CREATE FUNCTION app.admit_device(device uuid, kind text, room text) RETURNS void
+CREATE FUNCTION app.admit_device(device uuid, kind text, room text, credential integer) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     asking record;
 BEGIN
-    SELECT d.status, d.device_type, d.room_number, c.id AS cook_id,
+    SELECT d.status, d.device_type, d.room_number, d.credential_version, c.id AS cook_id,
         app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state, t.status_reason
     INTO asking
     FROM app.device_rooms AS d
@@ -229,7 +229,7 @@ BEGIN
         ON c.tenant_id = d.tenant_id AND c.id = d.cook_id AND c.is_active AND c.deleted_at IS NULL
     WHERE d.tenant_id = (SELECT app.tenant_id()) AND d.id = device AND d.deleted_at IS NULL;
     IF asking.status IS DISTINCT FROM 'active' OR asking.device_type IS DISTINCT FROM kind
-        OR asking.room_number IS DISTINCT FROM room THEN
+        OR asking.room_number IS DISTINCT FROM room OR asking.credential_version IS DISTINCT FROM credential THEN
         RAISE EXCEPTION 'the device is not what its token says' USING ERRCODE = 'HUB01';
     ELSIF asking.tenant_state <> 'active' THEN
         RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state,
@@ -263,7 +263,7 @@ BEGIN
     END IF;
 END
 $$;
-GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text) TO hub_api;
+GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text, integer) TO hub_api;
 GRANT EXECUTE ON FUNCTION app.admit_staff(uuid, integer) TO hub_api, hub_admin;
 
 -- Deletes at most `batch` of each: a tenant's sign-ins that were over before `before`, refresh tokens that were used and

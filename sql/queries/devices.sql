@@ -10,7 +10,7 @@ FROM app.claim_code($1, $2);
 -- What a token needs to know of a device: its place, its state, its hotel's state, the open stay of its room.
 SELECT
     d.id, d.device_type, d.room_number, d.stations, d.status, d.credential_hash, d.next_credential_hash,
-    d.previous_credential_hash, d.credential_changed_at, d.wipe_requested_at,
+    d.previous_credential_hash, d.credential_changed_at, d.credential_version, d.wipe_requested_at,
     app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_status,
     t.status_reason AS tenant_reason,
     s.id AS open_stay_id

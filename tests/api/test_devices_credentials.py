@@ -102,3 +102,19 @@ async def test_nobody_else_says_that_a_tablet_is_wiped(api: Api, hotel: Hotel, o
     for path in (ROTATE, WIPED):
         problem(await api.post(path, {"credential": wrong}), 401, "unauthorized", "credential")
     assert (await api.post(TOKEN, {"credential": old})).is_success
+
+
+async def test_a_token_ends_with_the_credential_that_bought_it(
+    api: Api, hotel: Hotel, admin: Connection, old: str
+) -> None:
+    """Not in fifteen minutes: who pairs a tablet anew wants the old one out now."""
+    bearer = {"Authorization": f"Bearer {(await token(api, old))['token']}"}
+    orders = "/api/v1/orders"
+    assert (await api.client.get(orders, headers=bearer)).status_code == 200
+    rotated = (await api.post(ROTATE, {"credential": old})).json()["credential"]
+    fresh = {"Authorization": f"Bearer {(await token(api, rotated))['token']}"}
+    # a rotation ends nothing
+    assert (await api.client.get(orders, headers=bearer)).status_code == 200
+    await credential_of(admin, hotel, hotel.kitchen_id)
+    for headers in (bearer, fresh):
+        problem(await api.client.get(orders, headers=headers), 401, "unauthorized")

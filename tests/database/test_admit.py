@@ -37,7 +37,7 @@ async def told(api: Connection, tenant_id: UUID, call: str, *values: object) -> 
 
 async def tablet_is_told(api: Connection, hotel: Hotel, room: str | None = "101") -> str:
     tablet = hotel.rooms[0].tablet_id
-    return await told(api, hotel.tenant_id, "admit_device($1, 'tablet', $2)", tablet, room)
+    return await told(api, hotel.tenant_id, "admit_device($1, 'tablet', $2, 0)", tablet, room)
 
 
 # Devices
@@ -45,7 +45,7 @@ async def tablet_is_told(api: Connection, hotel: Hotel, room: str | None = "101"
 
 async def test_devices_that_are_what_their_tokens_say(api: Connection, hotel: Hotel) -> None:
     assert await tablet_is_told(api, hotel) == ""
-    kitchen = "admit_device($1, 'kitchen_screen', NULL)"
+    kitchen = "admit_device($1, 'kitchen_screen', NULL, 0)"
     assert await told(api, hotel.tenant_id, kitchen, hotel.kitchen_id) == ""
 
 
@@ -78,7 +78,7 @@ async def test_a_device_that_was_moved(api: Connection, admin: Connection, hotel
 async def test_a_device_of_another_kind_another_hotel_or_nowhere(
     api: Connection, hotel: Hotel, other_hotel: Hotel
 ) -> None:
-    tablet, call = hotel.rooms[0].tablet_id, "admit_device($1, $2, $3)"
+    tablet, call = hotel.rooms[0].tablet_id, "admit_device($1, $2, $3, 0)"
     for tenant, device, kind in (
         (hotel, tablet, "kitchen_screen"),
         (hotel, tablet, None),
@@ -92,7 +92,7 @@ async def test_a_device_of_another_kind_another_hotel_or_nowhere(
 
 async def test_nobody_without_a_tenant(api: Connection, hotel: Hotel) -> None:
     for call in (
-        f"admit_device('{hotel.kitchen_id}', 'kitchen_screen', NULL)",
+        f"admit_device('{hotel.kitchen_id}', 'kitchen_screen', NULL, 0)",
         f"admit_staff('{uuid4()}', 1)",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="no tenant is set"):
@@ -202,7 +202,7 @@ COOK: Final = "UPDATE app.device_rooms SET cook_id = $2 WHERE id = $1"
 
 async def cook_of_a_change(api: Connection, admin: Connection, hotel: Hotel) -> object:
     async with scope(api, hotel.tenant_id):
-        await api.execute("SELECT app.admit_device($1, 'kitchen_screen', NULL)", hotel.kitchen_id)
+        await api.execute("SELECT app.admit_device($1, 'kitchen_screen', NULL, 0)", hotel.kitchen_id)
         await api.execute("UPDATE app.menu_items SET price = price + 1 WHERE id = $1", hotel.menu["soup"])
     return await admin.fetchval(
         "SELECT cook_id FROM app.audit_logs WHERE tenant_id = $1 AND table_name = 'menu_items'"

@@ -117,7 +117,7 @@ async def test_what_they_may_do_we_may_not(intruder: Connection, two: Two) -> No
     await intruder.execute(
         f"SET LOCAL app.current_tenant_id = '{two.theirs.tenant_id}'; SET LOCAL ROLE hub_api"
     )
-    await intruder.execute("SELECT app.admit_device($1, 'tablet', '101')", device)
+    await intruder.execute("SELECT app.admit_device($1, 'tablet', '101', 0)", device)
     assert await intruder.fetchval("SELECT app.approve_pairing($1, $2)", WAITING, device) is True
     await transaction.rollback()
 

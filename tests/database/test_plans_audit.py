@@ -133,7 +133,7 @@ async def test_who_is_let_in_costs_a_few_rows(
     session = await sign_in(admin, crowd, await hire(admin, crowd))
     await api.execute(f"SET LOCAL plan_cache_mode = {plan}")
     await api.execute("SELECT app.admit_staff($1, 1)", session)
-    await api.execute("SELECT app.admit_device($1, 'tablet', '101')", crowd.rooms[0].tablet_id)
+    await api.execute("SELECT app.admit_device($1, 'tablet', '101', 0)", crowd.rooms[0].tablet_id)
     await api.execute("SELECT app.find_pairing(sha256('7'))")
     device = "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, room_number)"
     made = await api.fetchval(f"{device} VALUES ($1, 'T', 'tablet', '909') RETURNING id", crowd.tenant_id)

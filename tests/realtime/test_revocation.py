@@ -136,7 +136,8 @@ async def test_a_rotated_credential_closes_nothing(
         hotel.kitchen_id,
     )
     async with AsyncExitStack() as stack:
-        (socket,) = await connected(stack, two, [hotel.kitchen()])
+        kitchen = msgspec.structs.replace(hotel.kitchen(), access_version=1)
+        (socket,) = await connected(stack, two, [kitchen])
         await admin.execute(
             "UPDATE app.device_rooms SET credential_hash = next_credential_hash, next_credential_hash = NULL"
             " WHERE id = $1",
