@@ -13,6 +13,7 @@ from hub.security.limits import Rule
 from hub.security.principal import PLATFORM
 from hub.security.words import canonical_email
 from hub.staff import second_factor, store
+from hub.staff.model import Account
 from hub.staff.office import before_sign_in, client_ip
 from hub.staff.sessions import Opened, open_session
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from hub.db.scope import Scope
     from hub.security.hosts import Place
     from hub.staff.documents import SignInRequest
-    from hub.staff.model import Account
     from hub.staff.office import Office
 
 _Refused: TypeAlias = Literal["wrong", "wrong code", "code missing"]
@@ -76,7 +76,14 @@ class SignIn:
         if place.state != "active":
             raise TenantClosed(f"This hotel is {place.state.replace('_', ' ')}.", tenant_status=place.state)
         opened = await self._open(tenant_id, account, asked.code)
+        if isinstance(opened, Account):
+            # Hashed anew by a sign-in beside this one, or changed: is it the same password?
+            account, opened = opened, "wrong"
+            if await office.passwords.verify(asked.password, account.password_hash):
+                opened = await self._open(tenant_id, account, asked.code)
         match opened:
+            case Account():
+                raise refused()
             case "code missing":
                 raise SecondFactorRequired("The code of your second factor is needed as well.", field="code")
             case "wrong" | "wrong code":
@@ -88,14 +95,18 @@ class SignIn:
             office.after.do(self._rehash(tenant_id, account, asked.password))
         return opened
 
-    async def _open(self, tenant_id: UUID, verified: Account, code: str | None) -> Opened | _Refused:
-        async def work(scope: Scope) -> Opened | _Refused:
+    async def _open(
+        self, tenant_id: UUID, verified: Account, code: str | None
+    ) -> Opened | _Refused | Account:
+        """The session, why there is none, or the account when it has another password hash by now."""
+
+        async def work(scope: Scope) -> Opened | _Refused | Account:
             account = await store.lock_account(scope, verified.id)
             # Much can happen while a password is checked.
             if account is None or not account.may_sign_in(scope.now):
                 return "wrong"
             if account.password_hash != verified.password_hash:
-                return "wrong"
+                return account
             used = second_factor.Used(account.totp_last_step, account.recovery_hashes)
             if account.totp_enabled:
                 if code is None:

@@ -302,3 +302,27 @@ async def test_limits_come_before_any_work(
         await desk.settled()
     assert codes == [401, 401, 429, 401, 401, 429]
     assert len(checked) == 4
+
+
+async def test_a_hash_made_anew_by_a_sign_in_beside_it(
+    desk: Desk, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = await desk.hire(hotel)
+    verify = Passwords.verify
+
+    async def beside(self: Passwords, password: str, stored: str | None) -> bool:
+        good = await verify(self, password, stored)
+        await desk.admin.execute(
+            "UPDATE app.staff SET password_hash = $2 WHERE id = $1 AND password_hash = $3",
+            who.id,
+            hashed(now),
+            HASHED,
+        )
+        return good
+
+    monkeypatch.setattr(Passwords, "verify", beside)
+    now = PASSWORD
+    assert (await desk.sign_in(who)).status_code == 201
+    await desk.admin.execute("UPDATE app.staff SET password_hash = $2 WHERE id = $1", who.id, HASHED)
+    now = "another password"
+    refused(await desk.sign_in(who))
