@@ -139,19 +139,19 @@ class Vault:
     def new_key(self, tenant_id: UUID) -> tuple[UUID, str]:
         """The id of a new data key, and the key as it is stored."""
         name = uuid7()
-        return name, self._master_keys.wrap(new_data_key_secret(), _place(tenant_id, name))
+        return name, self._master_keys.wrap(new_data_key_secret(), place(tenant_id, name))
 
     def rewrap(self, tenant_id: UUID, name: UUID, wrapped: str) -> str:
         """A stored key, wrapped by the first master key. Raises SealBroken."""
-        place = _place(tenant_id, name)
-        return self._master_keys.wrap(self._master_keys.unwrap(wrapped, place), place)
+        about_it = place(tenant_id, name)
+        return self._master_keys.wrap(self._master_keys.unwrap(wrapped, about_it), about_it)
 
     async def _read(self, scope: Scope) -> Ring:
         tenant_id = scope.tenant_id
         rows = await scope.fetch(DATA_KEYS, tenant_id, self._fresh_seconds * _LOOKS)
         keys: dict[str, dict[UUID, DataKey]] = {purpose: {} for purpose in PURPOSES}
         for row in rows:
-            secret = self._master_keys.unwrap(row["wrapped"], _place(tenant_id, row["id"]))
+            secret = self._master_keys.unwrap(row["wrapped"], place(tenant_id, row["id"]))
             keys[row["purpose"]][row["id"]] = DataKey(row["id"], secret)
         settled = frozenset(row["id"] for row in rows if row["known"])
         ring = Ring(keys["field"], keys["index"], settled, time.monotonic())
@@ -164,5 +164,6 @@ class Vault:
         return ring
 
 
-def _place(tenant_id: UUID, name: UUID) -> str:
+def place(tenant_id: UUID, name: UUID) -> str:
+    """What a wrapped data key is about."""
     return about(tenant_id, "data_keys", "wrapped", name)

@@ -79,6 +79,15 @@ SELECT split_part(k.wrapped, ':', 2) FROM app.data_keys AS k
 ORDER BY 1;
 
 -- name: wrapped_keys (read)
--- One wrapped key for each master key, to try whether it opens.
-SELECT DISTINCT ON (split_part(k.wrapped, ':', 2)) k.kid, k.wrapped FROM app.signing_keys AS k
-ORDER BY split_part(k.wrapped, ':', 2), k.kid;
+-- One key of tokens and one of a hotel for each master key, to try whether they open.
+(
+    SELECT DISTINCT ON (split_part(k.wrapped, ':', 2)) k.kid, NULL::uuid AS tenant_id, NULL::uuid AS id, k.wrapped
+    FROM app.signing_keys AS k
+    ORDER BY split_part(k.wrapped, ':', 2), k.kid
+)
+UNION ALL
+(
+    SELECT DISTINCT ON (split_part(k.wrapped, ':', 2)) NULL, k.tenant_id, k.id, k.wrapped
+    FROM app.data_keys AS k
+    ORDER BY split_part(k.wrapped, ':', 2), k.tenant_id, k.id
+);

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from hub.db.migrate import create_database, migrate
 from hub.embedded import throw_away
+from hub.security.keyring import new_signing_key
+from hub.security.sealing import MasterKeys
+from hub.security.vault import Vault
 from hub.settings import TO_MIGRATE, load
 from tests.conftest import MASTER_KEY
 
 if TYPE_CHECKING:
+    from hub.db.pool import Connection
     from hub.embedded import Servers
 
 DATABASE = "hub_sound"
+PLATFORM = "'00000000-0000-0000-0000-000000000000'"
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +48,24 @@ def sound(durable: Servers) -> dict[str, str]:
         "HUB_REDIS_URL": durable.redis_url,
         "HUB_MASTER_KEYS": f"{MASTER_KEY.kid}:{secret}",
     }
+
+
+@pytest.fixture
+async def psql(sound: Mapping[str, str]) -> AsyncIterator[Connection]:
+    """An operator's connection, with a key of each kind in the database."""
+    connection: Connection = await asyncpg.connect(sound["HUB_DATABASE_URL"])
+    masters = MasterKeys((MASTER_KEY,))
+    await connection.execute("DELETE FROM app.signing_keys")
+    await connection.execute("DELETE FROM app.data_keys")
+    kid, wrapped = new_signing_key(masters)
+    await connection.execute("INSERT INTO app.signing_keys (kid, wrapped) VALUES ($1, $2)", kid, wrapped)
+    platform = await connection.fetchval(f"SELECT id FROM app.tenants WHERE id = {PLATFORM}")
+    name, wrapped = Vault(masters).new_key(platform)
+    await connection.execute(
+        "INSERT INTO app.data_keys (tenant_id, id, purpose, wrapped) VALUES ($1, $2, 'field', $3)",
+        platform,
+        name,
+        wrapped,
+    )
+    yield connection
+    await connection.close()

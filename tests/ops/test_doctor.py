@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 import redis.asyncio
 from click.testing import CliRunner
@@ -24,55 +23,18 @@ from cryptography.x509.oid import NameOID
 from hub import cli
 from hub.db.scope import utc_now
 from hub.ops.doctor.examination import examine
-from hub.ops.doctor.finding import Finding
 from hub.ops.doctor.server import judge
-from hub.security.keyring import new_signing_key
-from hub.security.sealing import MasterKeys
-from hub.security.vault import Vault
 from hub.settings import load
-from tests.conftest import MASTER_KEY
+from tests.ops.conftest import PLATFORM
+from tests.ops.findings import said, troubles
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
     from hub.embedded import Servers
 
 OTHER_SECRET = base64.b64encode(b"another master key, of 32 bytes.").decode()
-PLATFORM = "'00000000-0000-0000-0000-000000000000'"
 THIS_MONTH = "to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')"
 NEXT_MONTH = "to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM')"
-
-
-@pytest.fixture
-async def psql(sound: Mapping[str, str]) -> AsyncIterator[Connection]:
-    """An operator's connection, with a key of each kind in the database."""
-    connection: Connection = await asyncpg.connect(sound["HUB_DATABASE_URL"])
-    masters = MasterKeys((MASTER_KEY,))
-    await connection.execute("DELETE FROM app.signing_keys")
-    await connection.execute("DELETE FROM app.data_keys")
-    kid, wrapped = new_signing_key(masters)
-    await connection.execute("INSERT INTO app.signing_keys (kid, wrapped) VALUES ($1, $2)", kid, wrapped)
-    platform = await connection.fetchval(f"SELECT id FROM app.tenants WHERE id = {PLATFORM}")
-    name, wrapped = Vault(masters).new_key(platform)
-    await connection.execute(
-        "INSERT INTO app.data_keys (tenant_id, id, purpose, wrapped) VALUES ($1, $2, 'field', $3)",
-        platform,
-        name,
-        wrapped,
-    )
-    yield connection
-    await connection.close()
-
-
-def troubles(findings: list[Finding]) -> list[tuple[str, str]]:
-    """The checks that found something, and how bad it is."""
-    for finding in findings:
-        assert finding.says
-        assert bool(finding.do) == (finding.level != "ok"), finding
-    return [(finding.check, finding.level) for finding in findings if finding.level != "ok"]
-
-
-def said(findings: list[Finding]) -> str:
-    return "\n".join(f"{finding.says}; {finding.do}" for finding in findings if finding.level != "ok")
 
 
 @asynccontextmanager
@@ -285,13 +247,6 @@ async def test_what_is_wrong_with_the_settings_is_found(
     assert troubles(findings) == found
     assert words in said(findings)
     assert OTHER_SECRET not in said(findings)
-
-
-async def test_a_master_key_that_is_on_its_way_out(psql: Connection, sound: Mapping[str, str]) -> None:
-    both = f"other:{OTHER_SECRET},{sound['HUB_MASTER_KEYS']}"
-    findings = await examine({**sound, "HUB_MASTER_KEYS": both})
-    assert troubles(findings) == [("master keys", "warning")]
-    assert "hub keys reencrypt" in said(findings)
 
 
 @pytest.mark.parametrize(("seconds", "how"), [(-3.0, "ahead of"), (3.0, "behind")])

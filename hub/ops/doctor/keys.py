@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from hub.db.queries import load
 from hub.errors import SealBroken
 from hub.ops.doctor.finding import Finding, error, ok, warning
-from hub.security.keyring import place
+from hub.security import keyring, vault
 from hub.security.sealing import MasterKeys
 
 if TYPE_CHECKING:
@@ -65,15 +65,19 @@ async def _masters(connection: Connection, settings: Settings) -> list[Finding]:
         for kid in sorted(used - known)
     ]
     masters = MasterKeys(settings.master_keys)
+    changed = set()
     for row in await connection.fetch(WRAPPED_KEYS.text):
         kid = row["wrapped"].split(":")[1]
+        place = vault.place(row["tenant_id"], row["id"]) if row["id"] else keyring.place(row["kid"])
         if kid in known:
             try:
-                masters.unwrap(row["wrapped"], place(row["kid"]))
+                masters.unwrap(row["wrapped"], place)
             except SealBroken:
-                findings.append(
-                    error("master keys", f"{kid} is not the key that it was", "find the one of that name")
-                )
+                changed.add(kid)
+    findings += [
+        error("master keys", f"{kid} is not the key that it was", "find the one of that name")
+        for kid in sorted(changed)
+    ]
     if old := sorted(used & known - {masters.current}):
         findings.append(
             warning(
