@@ -251,9 +251,9 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.menu_items FOR EACH
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.tax_rates FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('tax_class,fulfilment,valid_from', '');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.orders FOR EACH ROW
-    EXECUTE FUNCTION app.audit_row('id', '');
+    EXECUTE FUNCTION app.audit_row('id', 'delivery_address,special_requests');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.order_items FOR EACH ROW
-    EXECUTE FUNCTION app.audit_row('order_id,line', '');
+    EXECUTE FUNCTION app.audit_row('order_id,line', 'note');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.files FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('id', 'content');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.data_keys FOR EACH ROW
