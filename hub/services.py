@@ -136,6 +136,8 @@ def build(
         settings=settings,
     )
 
+    public = () if settings.public_url is None else (settings.public_url,)
+
     async def invite(email: str, name: str) -> Hire:
         return await Team(office).first_manager(email, name, settings.public_url)
 
@@ -145,7 +147,8 @@ def build(
             settings.body_bytes,
             limiter=limiter,
             at_home=residence.check,
-            origins=frozenset(settings.allowed_origins),
+            # as browsers write them; the same that may open a socket
+            origins=frozenset(origin.lower() for origin in (*settings.allowed_origins, *public)),
         ),
         residence=residence,
         limiter=limiter,

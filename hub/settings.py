@@ -181,8 +181,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     tls_key: PemFile = None
     # Where the hub is reached from outside: in links of mails and QR codes. Unset: there are no such links.
     public_url: Annotated[Origin | None, Meta(description="https:// and a host, without a path")] = None
-    # Pages of these origins may open a socket, as those of the hub's own host and of `public_url` may; to all
-    # others the hub answers 403.
+    # Pages of these origins may open a socket and use staff cookies, as those of the hub's own host and of
+    # `public_url` may; to all others the hub answers 403.
     allowed_origins: Annotated[
         tuple[Origin, ...], Meta(description="origins, as in https://hub.example, comma between them")
     ] = ()

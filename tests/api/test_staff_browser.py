@@ -80,6 +80,14 @@ async def test_a_change_needs_what_only_an_own_page_knows(desk: Desk, hotel: Hot
     }
 
 
+async def test_a_page_behind_a_proxy_that_changes_the_host_is_an_own_one(desk: Desk, hotel: Hotel) -> None:
+    # the public address of the settings; the hub itself is asked for as http://hub
+    answer = await enter(desk, hotel)
+    headers = {"Cookie": jar(answer, "hub_access"), "X-CSRF-Token": answer.json()["csrf"]}
+    done = await desk.call("POST", f"{SESSION}/end", Origin="https://hub.example", **headers)
+    assert done.status_code == 200, done.text
+
+
 async def test_renewal_by_cookie(desk: Desk, hotel: Hotel) -> None:
     answer = await enter(desk, hotel)
     refresh, path = jar(answer, "hub_refresh"), f"{SESSION}/refresh"
