@@ -1602,7 +1602,8 @@ GRANT SELECT ON app.audit_logs TO hub_api, hub_admin;
 GRANT INSERT ON app.audit_logs TO hub_log;
 CREATE POLICY log ON app.audit_logs FOR INSERT TO hub_log WITH CHECK (true);
 
--- What belongs to no hotel: keys, hotels made and ended, sign-ins at addresses of nobody.
+-- What belongs to no hotel: keys of tokens, hotels made and ended. Rows alone; events of the platform stand in the audit
+-- of its tenant.
 CREATE TABLE app.platform_audit (
     id uuid NOT NULL DEFAULT gen_random_uuid() CONSTRAINT platform_audit_pkey PRIMARY KEY,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -1780,22 +1781,11 @@ BEGIN
 END
 $$;
 
--- The same for what belongs to no hotel.
-CREATE FUNCTION app.record_platform_event(operation text, record text, details jsonb, ip inet, agent text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    INSERT INTO app.platform_audit (operation, record, user_role, details, ip, user_agent)
-    VALUES (record_platform_event.operation, record_platform_event.record, session_user,
-            record_platform_event.details, record_platform_event.ip, record_platform_event.agent);
-END
-$$;
 GRANT CREATE ON SCHEMA app TO hub_log;
 ALTER FUNCTION app.audit_row() OWNER TO hub_log;
 ALTER FUNCTION app.record_event(text, text, jsonb) OWNER TO hub_log;
-ALTER FUNCTION app.record_platform_event(text, text, jsonb, inet, text) OWNER TO hub_log;
 REVOKE CREATE ON SCHEMA app FROM hub_log;
 GRANT EXECUTE ON FUNCTION app.record_event(text, text, jsonb) TO hub_api, hub_admin;
-GRANT EXECUTE ON FUNCTION app.record_platform_event(text, text, jsonb, inet, text) TO hub_auth, hub_admin;
 
 -- Every table that people and devices write. Not: tenant_heads, events, relay_bell, log_origin (the log is its own
 -- record), idempotency (answers repeat what is audited), device_presence (written every second), order_counters

@@ -12,7 +12,6 @@ DROP TRIGGER audit ON app.staff_codes;
 DROP TRIGGER audit ON app.staff_sessions;
 DROP TRIGGER audit ON app.staff;
 DROP TRIGGER audit ON app.tenants;
-DROP FUNCTION app.record_platform_event(text, text, jsonb, inet, text);
 DROP FUNCTION app.record_event(text, text, jsonb);
 DROP FUNCTION app.audit_row();
 DROP FUNCTION app.redacted(jsonb, text[]);

@@ -158,17 +158,6 @@ async def test_an_event_is_of_the_own_hotel(settings: Settings, admin: Connectio
     assert await admin.fetchval("SELECT count(*) FROM app.audit_logs WHERE record = 'aiko'") == 1
 
 
-async def test_an_event_of_no_hotel(settings: Settings, admin: Connection) -> None:
-    record = "SELECT app.record_platform_event('sign_in.unknown', 'x.example', '{}', '203.0.113.7', $1)"
-    async with writer(settings, Role.AUTH.value) as auth:
-        await auth.execute(record, AGENT)
-    row = await admin.fetchrow(
-        "SELECT operation, user_role, host(ip), user_agent FROM app.platform_audit WHERE record = 'x.example'"
-    )
-    assert row is not None
-    assert tuple(row) == ("sign_in.unknown", "hub_auth", "203.0.113.7", AGENT)
-
-
 # Never changed
 
 
