@@ -49,7 +49,8 @@ class Hosts:
         """The hotel of a Host header; `slug` counts only where the header names none. Raises Unavailable."""
         named = _HOST.fullmatch((host or "").lower())
         if named is not None:
-            domain, short = named[1], ""
+            # with the dot at its end it is the same name, written in full
+            domain, short = named[1].removesuffix("."), ""
             if self._suffix is not None and domain.endswith(self._suffix):
                 short = domain.removesuffix(self._suffix)
             place = await self._find(domain, short if _SLUG.fullmatch(short) else "", own_host=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 # What can be a hotel's: a name with a dot and letters. Not localhost, and no address of a network.
-_NAMED: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z][A-Za-z0-9-]*(:\d+)?")
+_NAMED: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z][A-Za-z0-9-]*\.?(:\d+)?")
 _SECONDS: Final = 1.0
 # Whoever goes on trying, such as a tablet with a wrong address, is written down so often and no more.
 _TOLD_SECONDS: Final = 60
