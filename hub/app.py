@@ -59,6 +59,8 @@ _OTHERS: Final = _HEADS + 1 + 1 + 1
 # More than this on one process only queue inside PostgreSQL.
 _MOST: Final = 16
 _DRAIN_BATCHES: Final = 20
+# A part that writes its last words may take so long before it is cancelled again.
+_CANCEL_SECONDS: Final = 3.0
 # A node that could not compare heads for so many intervals no longer tells its screens that they are live.
 _BLIND_AFTER: Final = 3
 _log = logging.getLogger(__name__)
@@ -282,8 +284,12 @@ def part_ended(task: asyncio.Task[None], failed: asyncio.Future[None], *, wanted
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
+    pending = set(tasks)
+    while pending:
+        # More than once: libraries swallow a cancellation that comes while they connect.
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
