@@ -17,6 +17,7 @@ from uuid import UUID
 from msgspec import Raw, Struct
 from starlette.routing import WebSocketRoute
 
+from hub.db.migrate import check_schema
 from hub.db.pool import Role, connect, create_pool, unconnected
 from hub.db.scope import utc_now
 from hub.devices.presence import Presence
@@ -122,6 +123,7 @@ async def open_hub(
         api = await create_pool(settings, Role.API, size, total=total)
         _log.info("database connections", extra={"each": size, "total": total})
         stack.push_async_callback(_close, api)
+        await check_schema(api)
         heads = await create_pool(settings, Role.RELAY, _HEADS)
         stack.push_async_callback(_close, heads)
         auth = await create_pool(settings, Role.AUTH, 1)

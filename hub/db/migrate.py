@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 from msgspec import Struct
 
-from hub.db.pool import Role, connect, password
+from hub.db.pool import DATABASE_ERRORS, Role, connect, password
 from hub.errors import SettingError, Unavailable
 from hub.resources import sql_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hub.db.pool import Connection
+    from hub.db.pool import Connection, Pool
     from hub.settings import Settings
 
 _FILE: Final = re.compile(r"^(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.up\.sql$")
@@ -69,6 +69,23 @@ def read_migrations(directory: Path | None = None) -> list[Migration]:
             Migration(int(match["version"]), match["name"], path.read_text("utf-8"), down.read_text("utf-8"))
         )
     return migrations
+
+
+async def check_schema(pool: Pool) -> None:
+    """Raises SettingError when the database lacks a migration of this hub, and Unavailable. One that the hub
+    does not know is no matter: in an update, processes of before serve beside new ones."""
+    needed = len(read_migrations())
+    try:
+        version = await pool.fetchval("SELECT coalesce(max(version), 0) FROM app.schema_migrations")
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+        version = 0
+    except DATABASE_ERRORS as error:
+        raise Unavailable("the database does not tell the version of its schema") from error
+    if version < needed:
+        raise SettingError(
+            f"the database's schema is at version {version}, this hub needs {needed}; run `hub migrate`.",
+            field="HUB_DATABASE_URL",
+        )
 
 
 async def migrate(
