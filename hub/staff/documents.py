@@ -56,6 +56,9 @@ class EmailProof(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TotpProof(Struct, frozen=True, forbid_unknown_fields=True):
+    """With the password: whoever finds a tablet signed in must not lock its owner out."""
+
+    password: Password
     code: Factor
 
 

@@ -62,7 +62,8 @@ def routes(gate: Gate, links: Links, office: Office) -> list[Endpoint]:
         return await factors.begin(principal)
 
     async def confirm_totp(request: Request, principal: Principal) -> RecoveryCodes:
-        return await factors.confirm(principal, (await gate.read(request, TotpProof)).code)
+        asked = await gate.read(request, TotpProof)
+        return await factors.confirm(principal, asked.password, asked.code)
 
     async def end_totp(request: Request, principal: Principal) -> Done:
         asked = await gate.read(request, TotpEnd)

@@ -76,11 +76,13 @@ class SecondFactors:
             principal.tenant_id, principal.actor(), work, idempotent=True
         )
 
-    async def confirm(self, principal: Principal, code: str) -> RecoveryCodes:
+    async def confirm(self, principal: Principal, password: str, code: str) -> RecoveryCodes:
         """The first code of the app; from now on the second factor counts, and other sign-ins, made without,
-        end. Raises InvalidInput for a wrong code, Conflict when there is nothing to confirm."""
+        end. Raises Forbidden for a wrong password, InvalidInput for a wrong code, Conflict when there is
+        nothing to confirm."""
         codes = totp.new_recovery_codes()
         office = self._office
+        await office.confirm_password(principal, password, field="password")
 
         async def work(scope: Scope) -> None:
             account = await store.lock_account(scope, principal.id)

@@ -41,7 +41,7 @@ async def set_up(desk: Desk, token: str) -> tuple[Phone, list[str]]:
     assert begun.status_code == 200, begun.text
     assert begun.json()["uri"].startswith("otpauth://totp/")
     phone = Phone(begun.json()["secret"])
-    confirmed = await desk.call("POST", CONFIRM, {"code": phone.code()}, token)
+    confirmed = await desk.call("POST", CONFIRM, {"code": phone.code(), "password": PASSWORD}, token)
     assert confirmed.status_code == 200, confirmed.text
     codes: list[str] = confirmed.json()["recovery_codes"]
     return phone, codes
@@ -169,15 +169,25 @@ async def test_ending_what_the_role_needs_leaves_nothing_but_setting_it_up(desk:
     assert (await renewed(desk, fresh)).me["permissions"] == ["self"]
 
 
+async def test_a_stolen_session_does_not_lock_its_owner_out(desk: Desk, hotel: Hotel) -> None:
+    who = await desk.hire(hotel)
+    inside = await desk.enter(who)
+    secret = (await desk.call("POST", BEGIN, token=inside.access)).json()["secret"]
+    body = {"code": Phone(secret).code(), "password": "not the password"}
+    problem(await desk.call("POST", CONFIRM, body, inside.access), 403, "forbidden", "password")
+    await desk.enter(who)
+
+
 async def test_what_is_not_confirmed_does_not_count(desk: Desk, hotel: Hotel) -> None:
     who = await desk.hire(hotel)
     inside = await desk.enter(who)
-    problem(await desk.call("POST", CONFIRM, {"code": "123456"}, inside.access), 409, "conflict")
+    early = await desk.call("POST", CONFIRM, {"code": "123456", "password": PASSWORD}, inside.access)
+    problem(early, 409, "conflict")
     first = (await desk.call("POST", BEGIN, token=inside.access)).json()["secret"]
     second = (await desk.call("POST", BEGIN, token=inside.access)).json()["secret"]
     assert first != second
     for code in (Phone(first).code(), Phone(second).wrong(), "abcdef", "１２３４５６"):
-        answer = await desk.call("POST", CONFIRM, {"code": code}, inside.access)
+        answer = await desk.call("POST", CONFIRM, {"code": code, "password": PASSWORD}, inside.access)
         problem(answer, 400, "invalid_input", "code")
     await desk.enter(who)
     assert (await desk.row(who))["totp_enabled"] is False

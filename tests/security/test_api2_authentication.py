@@ -341,7 +341,9 @@ async def test_a_password_alone_opens_nothing_where_a_code_is_due(
     inside = await desk.enter(who)
     begun = await desk.call("POST", "/api/v1/staff/totp/begin", token=inside.access)
     code = pyotp.TOTP(begun.json()["secret"]).now()
-    confirmed = await desk.call("POST", "/api/v1/staff/totp/confirm", {"code": code}, token=inside.access)
+    confirmed = await desk.call(
+        "POST", "/api/v1/staff/totp/confirm", {"code": code, "password": PASSWORD}, token=inside.access
+    )
     assert confirmed.status_code == 200, confirmed.text
     before = await admin.fetchval("SELECT count(*) FROM app.staff_sessions WHERE staff_id = $1", who.id)
     problem(await desk.sign_in(who), 401, "second_factor_required", "code")

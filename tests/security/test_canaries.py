@@ -144,10 +144,12 @@ async def staff(call: Client, day: Day, hotel: Hotel) -> str:
     token: str = renewed["access_token"]
     begun = await call.well("POST", f"{STAFF}/totp/begin", {}, token)
     secret = day.plant("TOTP secret", begun["secret"])
-    await call("POST", f"{STAFF}/totp/confirm", {"code": "000000"}, token)
-    for code in (await call.well("POST", f"{STAFF}/totp/confirm", {"code": pyotp.TOTP(secret).now()}, token))[
-        "recovery_codes"
-    ]:
+    await call("POST", f"{STAFF}/totp/confirm", {"code": "000000", "password": PASSWORD}, token)
+    for code in (
+        await call.well(
+            "POST", f"{STAFF}/totp/confirm", {"code": pyotp.TOTP(secret).now(), "password": PASSWORD}, token
+        )
+    )["recovery_codes"]:
         day.plant(f"recovery code {len(day.secrets)}", code)
     renewed = await call.well("POST", f"{STAFF}/session/refresh", {"refresh_token": renewed["refresh_token"]})
     token = renewed["access_token"]

@@ -25,14 +25,15 @@ export function factorSetup(session, done) {
 
   const confirmCode = ({ secret, uri, qr }) => {
     const code = new Field({ name: "code", label: "factor.code", autocomplete: "one-time-code", inputmode: "numeric", maxlength: "7" });
+    const password = new Field({ name: "password", label: "password.old", type: "password", autocomplete: "current-password" });
     const form = new Form({
-      fields: [code],
+      fields: [code, password],
       action: "factor.confirm",
       run: async (values) => {
-        const answer = await session.call("POST", "/api/v1/staff/totp/confirm", { code: values.code.replaceAll(" ", "") });
+        const answer = await session.call("POST", "/api/v1/staff/totp/confirm", { ...values, code: values.code.replaceAll(" ", "") });
         showCodes(answer.recovery_codes);
       },
-      context: { unauthorized: "factor.wrong", invalid_input: "factor.wrong", conflict: "factor.again" },
+      context: { unauthorized: "factor.wrong", forbidden: "password.wrong", invalid_input: "factor.wrong", conflict: "factor.again" },
     });
     const shown = secret ?? new URL(uri).searchParams.get("secret");
     element.replaceChildren(
