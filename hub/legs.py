@@ -1,4 +1,5 @@
-"""`hub test`: which tests run against which servers. Every leg is a pytest process of its own."""
+"""`hub test`: which tests run against which servers. Every leg is a pytest of its own, and the files of
+a leg are shared out to as many processes as there are processors, four at most."""
 
 from __future__ import annotations
 
@@ -78,9 +79,15 @@ def _has_japanese_font() -> bool:
         return False
 
 
+def _processes() -> int:
+    """How many run tests at once, each with servers of its own; `-n 0` in the arguments undoes it."""
+    return min(4, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
+
+
 def _pytest(leg: Leg, environment: Mapping[str, str], arguments: Sequence[str]) -> int:
     click.secho(f"hub test: {leg.title}", bold=True)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.left_out", "-m", leg.markers, *arguments]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.left_out", "-m", leg.markers]
+    command += ["-n", str(_processes()), "--dist", "loadfile", *arguments]
     code = subprocess.run(command, cwd=ROOT, env={**environment, **leg.servers}, check=False).returncode
     if code == 5:
         click.echo("hub test: no test was collected, which counts as a failure", err=True)

@@ -107,6 +107,13 @@ def test_nothing_collected_is_a_failure(capfd: pytest.CaptureFixture[str]) -> No
     assert "counts as a failure" in capfd.readouterr().err
 
 
+def test_what_is_left_out_is_said_by_several_processes(capfd: pytest.CaptureFixture[str]) -> None:
+    leg = legs.Leg("none of these", "slow", {})
+    arguments = ["-n", "2", "-q", "tests/unit/test_cli.py"]
+    assert legs._pytest(leg, {"PATH": ""}, arguments) == 5
+    assert "left out: " in capfd.readouterr().out
+
+
 def test_an_installed_hub_has_no_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(legs, "ROOT", tmp_path)
     with pytest.raises(SettingError, match="checkout"):

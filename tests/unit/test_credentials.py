@@ -1,3 +1,5 @@
+from uuid import UUID
+
 import pytest
 
 from hub.db.ids import uuid7
@@ -19,7 +21,9 @@ def test_only_the_secret_itself_matches_its_hash() -> None:
     assert not matches(secret, None)
 
 
-@pytest.mark.parametrize("text", ["", ".", "..", "a.b.c", "x" * 10_000, f"{uuid7()}.é.x", "\x00.\x00.\x00"])
+@pytest.mark.parametrize(
+    "text", ["", ".", "..", "a.b.c", "x" * 10_000, f"{UUID(int=1)}.é.x", "\x00.\x00.\x00"]
+)
 def test_what_cannot_be_a_credential_is_refused(text: str) -> None:
     with pytest.raises(Unauthorized):
         Credential.parse(text)

@@ -11,7 +11,7 @@ from hub.security.sealing import DataKey, MasterKeys, about, blind_index, key_id
 from hub.settings import MasterKey
 
 OLD, NEW = MasterKey("2026-11", b"1" * 32), MasterKey("2026.12_b", b"2" * 32)
-KEY = DataKey(uuid7(), new_data_key_secret())
+KEY = DataKey(UUID(int=1), new_data_key_secret())
 PLACE = about(uuid7(), "stays", "guest_name", uuid7())
 SEALED = KEY.seal("Hanako 花子", PLACE)
 WRAPPED = MasterKeys((OLD,)).wrap(KEY.secret, PLACE)
