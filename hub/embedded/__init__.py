@@ -135,9 +135,12 @@ def start(
 
 
 @contextlib.contextmanager
-def throw_away(*, durable: bool = False, redis: bool = True) -> Iterator[Servers]:
-    """Servers with a directory of their own, removed with them at the end of the block or of the process."""
-    home = throw_away_home(server_account()).resolve()
+def throw_away(*, durable: bool = False, redis: bool = True, below: Path | None = None) -> Iterator[Servers]:
+    """Servers with a directory of their own, removed with them at the end of the block or of the process.
+
+    The directory lies in `below`, or (None, or closed to the servers' user) where temporary files do.
+    """
+    home = throw_away_home(server_account(), below).resolve()
     try:
         with _start(home, durable=durable, shared=True, redis=redis, discard=True) as servers:
             yield servers

@@ -57,9 +57,11 @@ def make_home(home: Path, account: Account) -> None:
         )
 
 
-def throw_away_home(account: Account) -> Path:
-    """A fresh directory for servers that leave nothing behind."""
-    for base in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
+def throw_away_home(account: Account, below: Path | None = None) -> Path:
+    """A fresh directory for servers that leave nothing behind; `below` is tried first."""
+    for base in dict.fromkeys(
+        (str(below or tempfile.gettempdir()), tempfile.gettempdir(), "/tmp", "/var/tmp")
+    ):
         if account.can_enter(Path(base)):
             home = Path(tempfile.mkdtemp(prefix="hub-", dir=base))
             home.chmod(_home_mode())

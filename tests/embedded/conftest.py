@@ -16,6 +16,7 @@ import pytest
 
 from hub.embedded.account import server_account
 from hub.embedded.home import throw_away_home
+from tests.conftest import memory
 
 USER = """
 import sys
@@ -53,7 +54,7 @@ class User:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """An empty directory that the servers' user can enter; what still runs in it is stopped at the end."""
-    path = throw_away_home(server_account())
+    path = throw_away_home(server_account(), memory())
     yield path
     for keeper in keepers(path):
         with contextlib.suppress(ProcessLookupError):
