@@ -9,8 +9,8 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hub.devices.model import DeviceType, Status
+from hub.security.words import ROOM_LENGTH
 
-ROOM_LENGTH = 20
 NAME_LENGTH = 200
 SECRET_LENGTH = 200
 MOST_DEVICES = 200

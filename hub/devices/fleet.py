@@ -10,12 +10,12 @@ import msgspec
 from msgspec import UNSET, structs
 
 from hub.devices import rows
-from hub.devices.documents import NAME_LENGTH, ROOM_LENGTH, ChangeDevice, FleetDevice, OneDevice
+from hub.devices.documents import NAME_LENGTH, ChangeDevice, FleetDevice, OneDevice
 from hub.devices.model import Action, after
 from hub.devices.pairing import stations_of
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.security import events
-from hub.security.words import plain_text
+from hub.security.words import plain_text, room_number
 
 if TYPE_CHECKING:
     from hub.db.scope import Scope
@@ -87,7 +87,7 @@ def _values(wish: ChangeDevice, device: FleetDevice) -> dict[str, object]:
     if isinstance(wish.room_number, str):
         if device.device_type != "tablet":
             raise InvalidInput("A kitchen screen has no room.", field="room_number")
-        values["room_number"] = plain_text(wish.room_number, "room_number", ROOM_LENGTH)
+        values["room_number"] = room_number(wish.room_number)
     elif wish.room_number is None and device.device_type == "tablet":
         raise InvalidInput("A tablet needs a room.", field="room_number")
     for name in _LABELS:

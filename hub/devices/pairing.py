@@ -14,7 +14,6 @@ from hub.devices import rows
 from hub.devices.codes import new_code, read_code
 from hub.devices.documents import (
     NAME_LENGTH,
-    ROOM_LENGTH,
     ApproveArgs,
     OneDevice,
     Poll,
@@ -30,7 +29,7 @@ from hub.security.credentials import Credential, digest, new_secret
 from hub.security.limits import Limiter, Rule
 from hub.security.permissions import Permission
 from hub.security.windows import Windows
-from hub.security.words import plain_text
+from hub.security.words import plain_text, room_number
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -163,7 +162,7 @@ async def _tablet(scope: Scope, args: ApproveArgs) -> UUID:
         raise InvalidInput("A tablet needs a room.", field="room_number")
     if args.stations is not None:
         raise InvalidInput("A tablet has no stations.", field="stations")
-    room = plain_text(args.room_number, "room_number", ROOM_LENGTH)
+    room = room_number(args.room_number)
     name = _name(args, f"Tablet {room}")
     waiting = None
     for tablet in await rows.lock_tablets(scope, room):

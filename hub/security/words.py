@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from hub.errors import InvalidInput
 
+ROOM_LENGTH: Final = 20
 _LONGEST_EMAIL: Final = 254
 _PHONE: Final = re.compile(r"[0-9 +()-]{3,30}")
 _SHORTEST_PHONE: Final = 3
@@ -67,6 +68,13 @@ def plain_text(text: str, field: str, longest: int, *, empty: bool = False) -> s
                 f"Character {at + 1} (U+{ord(char):04X}) cannot be seen; leave it out.", field=field
             )
     return text
+
+
+def room_number(text: str, field: str = "room_number") -> str:
+    """What stands on a door, in NFKC, 1 to `ROOM_LENGTH` characters: `１０１` and `101` are one room."""
+    if len(text) <= _SHRINKS * ROOM_LENGTH:
+        text = unicodedata.normalize("NFKC", text)
+    return plain_text(text, field, ROOM_LENGTH)
 
 
 def phone_number(text: str, field: str) -> str:

@@ -13,6 +13,7 @@ from hub.errors import Conflict, NotFound, OrdersOpen, WipePending
 from hub.operations import Operation
 from hub.security import events
 from hub.security.permissions import Permission
+from hub.security.words import room_number
 from hub.stays import store
 from hub.stays.model import (
     CheckedIn,
@@ -24,7 +25,6 @@ from hub.stays.model import (
     Tablet,
     guest,
     over,
-    room_number,
 )
 
 if TYPE_CHECKING:

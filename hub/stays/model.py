@@ -9,9 +9,8 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from hub.errors import StayEnded
-from hub.security.words import phone_number, plain_text
+from hub.security.words import ROOM_LENGTH, phone_number, plain_text
 
-ROOM_LENGTH: Final = 20
 NAME_LENGTH: Final = 200
 PHONE_LENGTH: Final = 30
 MOST_STAYS: Final = 200
@@ -112,11 +111,6 @@ class Stays(Struct, frozen=True):
 
     stays: list[Stay]
     next: str | None
-
-
-def room_number(text: str) -> str:
-    """Raises InvalidInput for what cannot stand on a door."""
-    return plain_text(text, "room_number", ROOM_LENGTH)
 
 
 def guest(args: CheckInArgs) -> tuple[str | None, str | None]:

@@ -10,7 +10,7 @@ from msgspec import Meta, Raw, Struct, structs
 
 from hub.errors import Conflict, NotFound, OrdersOpen, RoomOccupied, StayEnded, WipePending
 from hub.security.permissions import Permission
-from hub.security.words import phone_number
+from hub.security.words import phone_number, room_number
 from hub.stays import store
 from hub.stays.model import (
     MOST_STAYS,
@@ -24,7 +24,6 @@ from hub.stays.model import (
     OneStay,
     Room,
     Stays,
-    room_number,
 )
 from hub.web.cursor import TextCursor, read_text_cursor, text_cursor
 from hub.web.endpoint import Guarded, Spec
@@ -69,7 +68,7 @@ def routes(gate: Gate, operations: Operations, database: Database, vault: Vault)
     async def list_open(request: Request, principal: Principal) -> Stays:
         wanted = query(request, ListStays)
         after = "" if wanted.after is None else read_text_cursor(wanted.after)
-        room = None if wanted.room is None else room_number(wanted.room)
+        room = None if wanted.room is None else room_number(wanted.room, "room")
         async with database.read(principal.tenant_id, principal.actor()) as scope:
             # one more than asked for tells whether there is a next page
             found = await store.open_stays(scope, vault, after, room, wanted.limit + 1)

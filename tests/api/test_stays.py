@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from hub.db.ids import uuid7
-from tests.api.conftest import Api, problem
+from tests.api.conftest import Api, bearer, problem
 from tests.database.logbook import writer
 from tests.factories import Hotel, make_staff
 
@@ -83,6 +83,23 @@ async def test_open_stays_come_by_room_in_pages(api: Api, hotel: Hotel, front: P
     found = (await api.get(STAYS, front, room="205")).json()["stays"]
     assert [stay["guest_name"] for stay in found] == ["Ada"]
     assert (await api.get(STAYS, front, room="206")).json() == {"stays": [], "next": None}
+
+
+async def test_a_full_width_number_is_the_same_room(
+    api: Api, hotel: Hotel, admin: Connection, front: Principal
+) -> None:
+    problem(await api.post(STAYS, {"room_number": "１０１"}, front), 409, "room_occupied", "room_number")
+    stay_id = await arrive(api, front, "４０１")
+    for written in ("401", "４０１"):
+        found = (await api.get(STAYS, front, room=written)).json()["stays"]
+        assert [(stay["id"], stay["room_number"]) for stay in found] == [(stay_id, "401")]
+    moved = await api.post(f"{STAYS}/{stay_id}/move", {"room_number": "４０１"}, front)
+    problem(moved, 409, "conflict", "room_number")
+    # a tablet that staff move there stands in the room of that guest
+    manager = await make_staff(admin, hotel, "manager")
+    spare = f"/api/v1/devices/{hotel.rooms[1].tablet_id}"
+    changed = await api.client.patch(spare, json={"room_number": "４０１"}, headers=bearer(manager))
+    assert changed.json()["device"]["room_number"] == "401"
 
 
 async def test_one_damaged_name_hides_no_other_guest(

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hub.errors import InvalidInput
-from hub.security.words import canonical_email, phone_number, plain_text
+from hub.security.words import canonical_email, phone_number, plain_text, room_number
 
 HIDING = (
     "\n\t\0\x1b\x7f\x85\u2028\u2029\u202a\u202b"
@@ -157,6 +157,30 @@ def test_a_text_that_passed_once_passes_again_unchanged(text: str) -> None:
     assert plain_text(plain, "name", 30, empty=True) == plain
     plain.encode()
     assert not any(unicodedata.category(char) in ("Cc", "Cs", "Co") for char in plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("101", "101"),
+        ("１０１", "101"),
+        ("\u3000１０１ ", "101"),
+        ("Ａ－１２", "A-12"),
+        ("ｽｲｰﾄ", "スイート"),
+        ("松の間", "松の間"),
+        ("ﾀﾞ" * 20, "ダ" * 20),
+    ],
+)
+def test_a_room_has_one_number(text: str, expected: str) -> None:
+    assert room_number(text) == expected
+    assert room_number(expected) == expected
+
+
+@pytest.mark.parametrize("text", ["", "\u3000", "1" * 21, "㍿" * 6, "10\u200b1", "１" * 10**6])
+def test_what_stands_on_no_door_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        room_number(text, "room")
+    assert caught.value.field == "room"
 
 
 @pytest.mark.parametrize(
