@@ -83,9 +83,9 @@ async def show(slug: str) -> None:
         table = Table("address", "name", "role", "state", box=None, pad_edge=False, header_style="bold")
         async with access.database.read(tenant_id, _operator()) as scope:
             for row in await store.people(scope):
-                email = await access.vault.open(scope, "staff", "email_encrypted", row.id, row.email)
+                email = await access.vault.shown(scope, "staff", "email_encrypted", row.id, row.email)
                 locked = row.locked_until is not None and row.locked_until > scope.now
-                table.add_row(email, row.name, row.role, _state(row, locked=locked))
+                table.add_row(email or "(cannot be opened)", row.name, row.role, _state(row, locked=locked))
         Console(highlight=False).print(table)
 
 

@@ -172,11 +172,12 @@ class RecoveryCodes(Struct, frozen=True):
 
 
 class Person(Struct, frozen=True):
-    """A member of staff as managers see one."""
+    """A member of staff as managers see one. `email` is null when it cannot be opened; a new one puts that
+    right."""
 
     id: UUID
     name: str
-    email: str
+    email: str | None
     role: StaffRole
     permissions: list[str]
     is_active: bool

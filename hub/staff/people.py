@@ -178,7 +178,7 @@ class Team:
         return Person(
             id=row.id,
             name=row.name,
-            email=await self._office.email(scope, row.id, row.email),
+            email=await self._office.vault.shown(scope, "staff", "email_encrypted", row.id, row.email),
             role=row.role,
             permissions=row.permissions,
             is_active=row.is_active,

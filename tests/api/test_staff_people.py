@@ -70,6 +70,28 @@ async def test_an_invitation(desk: Desk, hotel: Hotel) -> None:
     assert email not in audit
 
 
+async def test_one_damaged_address_hides_nobody(
+    desk: Desk, hotel: Hotel, caplog: pytest.LogCaptureFixture
+) -> None:
+    boss, inside = await boss_of(desk, hotel)
+    damaged = await desk.hire(hotel)
+    # the sealed address of one person in the row of another one opens nowhere
+    await desk.admin.execute(
+        "UPDATE app.staff AS s SET email_encrypted = other.email_encrypted FROM app.staff AS other"
+        " WHERE s.id = $1 AND other.id = $2",
+        damaged.id,
+        boss.id,
+    )
+    answer = await desk.call("GET", PEOPLE, token=inside.access)
+    assert answer.status_code == 200, answer.text
+    emails = {person["id"]: person["email"] for person in answer.json()["people"]}
+    assert emails == {str(boss.id): boss.email, str(damaged.id): None}
+    [told] = [one for one in caplog.records if one.message == "sealed text not opened"]
+    assert (told.__dict__["table"], told.__dict__["row"]) == ("staff", str(damaged.id))
+    email = address()
+    assert (await patch(desk, inside, damaged, email=email)).json()["person"]["email"] == email
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
