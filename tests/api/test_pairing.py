@@ -101,10 +101,10 @@ async def test_the_same_approval_again_gets_the_same_answer(api: Api, front: Pri
 async def test_a_room_has_one_tablet(api: Api, hotel: Hotel, front: Principal, admin: Connection) -> None:
     room = hotel.rooms[0]
     started = await start(api)
-    document = problem(
-        await approve(api, front, started["user_code"], room_number=room.number), 409, "conflict", "replace"
-    )
-    assert document["details"]["device_id"] == str(room.tablet_id)
+    for written in (room.number, "１０１"):
+        refused = await approve(api, front, started["user_code"], room_number=written)
+        document = problem(refused, 409, "conflict", "replace")
+        assert document["details"]["device_id"] == str(room.tablet_id)
     answer = await approve(api, front, started["user_code"], room_number=room.number, replace=True)
     new = UUID(answer.json()["device"]["id"])
     assert new != room.tablet_id

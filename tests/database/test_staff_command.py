@@ -92,6 +92,17 @@ async def test_a_super_admin(staff: Run, admin: Connection) -> None:
     assert email in (await staff("list", "--platform")).output
 
 
+async def test_a_damaged_address_hides_nobody(staff: Run, admin: Connection, hotel: Hotel) -> None:
+    email = f"{uuid4().hex}@hotel.example"
+    await make_person(admin, hotel.tenant_id, "manager", email=email)
+    damaged = await make_person(admin, hotel.tenant_id, "runner")
+    await admin.execute("UPDATE app.staff SET email_encrypted = 'v1:' WHERE id = $1", damaged)
+    listed = await staff("list", "--hotel", hotel.slug)
+    assert listed.exit_code == 0, listed.output
+    assert email in listed.output
+    assert "(cannot be opened)" in listed.output
+
+
 async def test_unlocking(staff: Run, admin: Connection, hotel: Hotel) -> None:
     email = f"{uuid4().hex}@hotel.example"
     staff_id = await make_person(admin, hotel.tenant_id, "manager", email=email)
