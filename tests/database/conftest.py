@@ -10,6 +10,7 @@ import pytest
 from hub.db.database import Database
 from hub.resources import sql_directory
 from tests.conftest import clone, settings_for
+from tests.database.changing import Clock
 from tests.database.logbook import Logbook, writer
 from tests.database.migrating import empty
 from tests.database.strangers import Two, two_hotels
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 @pytest.fixture
 def client(database: Database) -> Client:
     return Client(database)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

@@ -10,12 +10,14 @@ import msgspec
 import pytest
 
 from hub.db.database import Database
+from hub.keys.command import Access, opened
 from tests.api.conftest import Api
 from tests.api.desk import Desk, Postbox
 from tests.database.strangers import Two, two_hotels
 from tests.ordering import Client
 from tests.realtime.conftest import Live, running
 from tests.security.callers import callers, hire, restore
+from tests.security.rotating import quick
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -62,6 +64,13 @@ async def api(web: httpx.AsyncClient) -> Api:
 async def desk(live: Live, web: httpx.AsyncClient, admin: Connection) -> Desk:
     """The same client, for those who sign in; no letter goes out."""
     return Desk(live.hub, web, Postbox(), admin)
+
+
+@pytest.fixture
+async def access(settings: Settings) -> AsyncIterator[Access]:
+    """What `hub keys` has of the hub."""
+    async with opened(quick(settings)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

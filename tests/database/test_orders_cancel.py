@@ -1,0 +1,111 @@
+"""Cancelled orders: by guests, by the kitchen, by another system; what goes back on the shelf."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hub.db.database import Database
+from hub.errors import AlreadyPreparing, InvalidInput, InvalidTransition
+from hub.orders.documents import ChangedOrder
+from tests.database.changing import NOON, Clock, order_in
+from tests.ordering import Client, item_statuses
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from tests.factories import Hotel
+
+
+@pytest.fixture
+def client(database: Database, clock: Clock) -> Client:
+    return Client(Database(database.pool, clock=clock))
+
+
+async def test_a_guest_cancels_while_nobody_has_begun(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    order = await client.place(hotel, {"cake": 2, "soup": 1})
+    tablet = hotel.tablet()
+    part = await client.call(tablet, "order.cancel", ChangedOrder, order_id=order.id, items=[1])
+    assert (part.order.status, item_statuses(part.order)) == ("received", ["cancelled", "pending"])
+    assert (part.order.subtotal_amount, part.order.tax_amount, part.order.total_amount) == (900, 81, 900)
+    assert await stock(admin, hotel) == 3
+    rest = await client.call(tablet, "order.cancel", ChangedOrder, order_id=order.id)
+    assert (rest.order.status, rest.order.total_amount, rest.order.cancelled_at) == ("cancelled", 0, NOON)
+    for _ in range(2):
+        again = await client.call(tablet, "order.cancel", ChangedOrder, order_id=order.id)
+        assert again.noop
+    assert await stock(admin, hotel) == 3, "restocked once"
+
+
+async def test_a_guest_is_too_late(client: Client, hotel: Hotel, admin: Connection) -> None:
+    order = await client.place(hotel, {"cake": 1, "soup": 1})
+    await client.cook(hotel, "item.advance", order, line=2, to="cooking")
+    with pytest.raises(AlreadyPreparing) as caught:
+        await client.call(hotel.tablet(), "order.cancel", ChangedOrder, order_id=order.id)
+    assert order_in(caught.value).status == "cooking"
+    assert await stock(admin, hotel) == 2
+
+
+async def test_the_kitchen_cancels_with_a_reason_and_restocks_what_is_pending(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    first = await client.place(hotel, {"cake": 1, "soup": 1})
+    await client.cook(hotel, "item.advance", first, line=1, to="ready")
+    with pytest.raises(InvalidInput) as caught:
+        await client.cook(hotel, "order.cancel", first)
+    assert caught.value.field == "reason"
+    cancelled = (await client.cook(hotel, "order.cancel", first, reason="dropped")).order
+    assert (cancelled.status, cancelled.cancel_reason) == ("cancelled", "dropped")
+    assert await stock(admin, hotel) == 2, "the cake was begun: it is waste"
+    second = await client.place(hotel, {"cake": 1, "soup": 1})
+    await client.cook(hotel, "item.advance", second, line=2, to="cooking")
+    await client.cook(hotel, "order.cancel", second, reason="power cut")
+    assert await stock(admin, hotel) == 2, "nobody had begun this one"
+
+
+async def test_a_cancellation_stays_until_it_is_acknowledged(
+    client: Client, hotel: Hotel, clock: Clock
+) -> None:
+    order = await client.place(hotel, {"soup": 1, "curry": 1})
+    await client.call(hotel.tablet(), "order.cancel", ChangedOrder, order_id=order.id, items=[1])
+    for to in ("cooking", "ready"):
+        await client.cook(hotel, "order.advance", order, to=to)
+    with pytest.raises(InvalidTransition, match="acknowledge"):
+        await client.cook(hotel, "order.advance", order, to="delivering")
+    clock.now += timedelta(minutes=1)
+    acknowledged = await client.cook(hotel, "order.acknowledge", order)
+    assert acknowledged.order.cancel_acked_at == clock.now
+    assert (await client.cook(hotel, "order.acknowledge", order)).noop
+    delivering = await client.cook(hotel, "order.advance", order, to="delivering")
+    assert (delivering.order.status, item_statuses(delivering.order)) == (
+        "delivering",
+        ["cancelled", "ready"],
+    )
+
+
+async def test_a_cancellation_by_another_system_can_be_acknowledged(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    """It changes the status of the order and leaves the items."""
+    order = await client.place(hotel, {"soup": 1})
+    await admin.execute("UPDATE app.orders SET status = 'cancelled' WHERE id = $1", order.id)
+    done = await client.cook(hotel, "order.acknowledge", order)
+    assert done.order.cancel_acked_at is not None
+
+
+async def test_what_is_cancelled_as_sold_out_does_not_go_back_on_the_shelf(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    order = await client.place(hotel, {"cake": 2, "soup": 1})
+    await client.cook(hotel, "order.cancel", order, items=[1], reason="sold_out")
+    left = await admin.fetchval("SELECT stock_quantity FROM app.menu_items WHERE id = $1", hotel.menu["cake"])
+    assert left == 1
+
+
+async def stock(admin: Connection, hotel: Hotel) -> int:
+    left = await admin.fetchval("SELECT stock_quantity FROM app.menu_items WHERE id = $1", hotel.menu["cake"])
+    assert isinstance(left, int)
+    return left
