@@ -297,9 +297,11 @@ async def test_sockets_that_say_nothing_are_cut(settings: Settings) -> None:
     """Defence: hub/realtime/endpoint.py _greet."""
     short = msgspec.structs.replace(settings, hello_seconds=0.3)
     async with running(short, relay=False) as live, AsyncExitStack() as stack:
-        many = [await stack.enter_async_context(peer(live)) for _ in range(60)]
-        for one in many[:20]:
-            await one.socket.ping()
+        many = []
+        for number in range(60):
+            many.append(await stack.enter_async_context(peer(live)))
+            if number < 20:
+                await many[-1].socket.ping()
         async with asyncio.timeout(10):
             assert {(await one.end()).code for one in many} == {4502}
 

@@ -67,6 +67,7 @@ IN_WORDS: Final = frozenset(
         "pin",
         "reason",
         "role",
+        "room",
         "room_number",
         "room_type",
         "settings",
