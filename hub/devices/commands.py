@@ -14,7 +14,7 @@ from hub.db.ids import uuid7
 from hub.db.scope import Actor, Scope
 from hub.devices import store
 from hub.devices.model import Device, Match, check_served, match, wrong_credential
-from hub.errors import Unauthorized
+from hub.errors import Conflict, Unauthorized
 from hub.security import events
 from hub.security.credentials import Credential, digest, new_secret
 from hub.security.principal import Principal
@@ -45,14 +45,23 @@ class Renew(Struct, frozen=True, forbid_unknown_fields=True):
         return "Renew()"
 
 
+class ReportWiped(Renew, frozen=True, forbid_unknown_fields=True):
+    """`requested_at` is the `wipe` of the token that asked for it: it answers no later request."""
+
+    requested_at: Annotated[datetime, Meta(tz=True)]
+
+    def __repr__(self) -> str:
+        return "ReportWiped()"
+
+
 class Issued(Struct, frozen=True):
-    """The token is good until `expires_at`. `rotate` asks for a new credential, `wipe` to forget everything
-    of the last guest, and to say so: until then the token has no stay."""
+    """The token is good until `expires_at`. `rotate` asks for a new credential, `wipe`, the time of this
+    wish or null, to forget everything of the last guest, and to say so: until then the token has no stay."""
 
     token: str
     expires_at: datetime
     rotate: bool
-    wipe: bool
+    wipe: datetime | None
 
 
 class Claimed(Issued, frozen=True):
@@ -123,7 +132,7 @@ class Devices:
             token,
             datetime.fromtimestamp(expires_at, UTC),
             rotate=device.rotates(self._database.clock(), self._life),
-            wipe=device.wipes,
+            wipe=device.wipe_requested_at,
         )
 
     async def rotate(self, text: str) -> Rotated:
@@ -141,15 +150,20 @@ class Devices:
             raise wrong_credential()
         return Rotated(following.encode())
 
-    async def wiped(self, text: str) -> Wiped:
-        """The tablet holds nothing of the last guest any more. Raises what `token` raises."""
+    async def wiped(self, text: str, requested_at: datetime) -> Wiped:
+        """The tablet holds nothing of the last guest any more. Raises what `token` raises, and Conflict
+        unless this is the wipe that is waited for."""
         credential = Credential.parse(text)
-        await self._admit(credential)
+        device = await self._admit(credential)
 
-        async def work(scope: Scope) -> None:
-            await store.wiped(scope, credential.device_id)
+        async def work(scope: Scope) -> bool:
+            return await store.wiped(scope, credential.device_id, requested_at)
 
-        await self._change(credential, work)
+        # Compared here too: not every time that can be written down fits into the database.
+        if device.wipe_requested_at != requested_at or not await self._change(credential, work):
+            raise Conflict(
+                "The hub does not wait for this wipe; get a fresh token, which tells.", field="requested_at"
+            )
         return Wiped()
 
     async def admit_session(self, principal: Principal) -> None:

@@ -59,7 +59,7 @@ class Polled(Struct, frozen=True, omit_defaults=True):
     token: str | None = None
     expires_at: datetime | None = None
     rotate: bool = False
-    wipe: bool = False
+    wipe: datetime | None = None
 
 
 class WaitingDevice(Struct, frozen=True):

@@ -6,7 +6,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from hub.devices.commands import Claim, Claimed, Devices, Issued, Renew, Rotated, Wiped
+from hub.devices.commands import Claim, Claimed, Devices, Issued, Renew, ReportWiped, Rotated, Wiped
 from hub.devices.documents import Poll, Polled, Started, StartPairing
 from hub.errors import Conflict, Forbidden, InvalidInput, TenantClosed, Unauthorized
 from hub.security.limits import Limiter, Rule
@@ -45,7 +45,8 @@ def routes(
         return await devices.rotate((await gate.read(request, Renew)).credential)
 
     async def wiped(request: Request) -> Wiped:
-        return await devices.wiped((await gate.read(request, Renew)).credential)
+        report = await gate.read(request, ReportWiped)
+        return await devices.wiped(report.credential, report.requested_at)
 
     return [
         Endpoint(
@@ -121,9 +122,9 @@ def routes(
                 name="reportWiped",
                 summary="Say that nothing of the last guest is on the tablet any more",
                 tag="devices",
-                body=Renew,
+                body=ReportWiped,
                 result=Wiped,
-                errors=_CLOSED,
+                errors=(*_CLOSED, Conflict),
             ),
         ),
     ]

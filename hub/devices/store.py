@@ -61,9 +61,9 @@ async def promote_credential(scope: Scope, device_id: UUID, following: bytes) ->
     return bool(await scope.execute(PROMOTE_CREDENTIAL, scope.tenant_id, device_id, following))
 
 
-async def wiped(scope: Scope, device_id: UUID) -> None:
-    """The device holds nothing of the last guest any more."""
-    await scope.execute(WIPED, scope.tenant_id, device_id)
+async def wiped(scope: Scope, device_id: UUID, requested_at: datetime) -> bool:
+    """The device has done what it was asked at that time; False when it was asked at another one."""
+    return bool(await scope.execute(WIPED, scope.tenant_id, device_id, requested_at))
 
 
 async def open_sessions(scope: Scope, opened: Mapping[UUID, datetime]) -> dict[UUID, int]:

@@ -35,10 +35,10 @@ SET credential_hash = next_credential_hash, next_credential_hash = NULL, previou
 WHERE tenant_id = $1 AND id = $2 AND next_credential_hash = $3 AND status = 'active' AND deleted_at IS NULL;
 
 -- name: wiped (write)
--- Notes that a tablet holds nothing of the last guest any more.
+-- Notes that a tablet holds nothing of the last guest any more; false when it was asked again after $3.
 UPDATE app.device_rooms
 SET wipe_requested_at = NULL
-WHERE tenant_id = $1 AND id = $2 AND wipe_requested_at IS NOT NULL AND status = 'active' AND deleted_at IS NULL;
+WHERE tenant_id = $1 AND id = $2 AND wipe_requested_at = $3 AND status = 'active' AND deleted_at IS NULL;
 
 -- name: open_sessions (write)
 -- Marks devices online and counts the session; the number tells this session from those before and after it.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hub.db.database import Database
+from hub.db.ids import uuid7
+from hub.db.scope import Actor
+from hub.devices import store
 from hub.security.credentials import Credential, digest, new_secret
 from tests.api.conftest import TOKENS, Api, problem
 from tests.api.test_pairing import events
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from hub.db.pool import Connection
 
 TOKEN, ROTATE, WIPED = (f"/api/v1/devices/{name}" for name in ("token", "rotate", "wiped"))
+ANY_TIME = "2026-11-21T03:00:00Z"
+WIPE = "UPDATE app.device_rooms SET wipe_requested_at = now() WHERE id = $1"
 
 
 async def credential_of(admin: Connection, hotel: Hotel, device_id: UUID) -> str:
@@ -74,8 +81,8 @@ async def test_a_device_that_is_shut_out_gets_no_new_credential(
     api: Api, hotel: Hotel, admin: Connection, old: str
 ) -> None:
     await admin.execute("UPDATE app.device_rooms SET status = 'suspended' WHERE id = $1", hotel.kitchen_id)
-    for path in (ROTATE, WIPED):
-        document = problem(await api.post(path, {"credential": old}), 403, "forbidden")
+    for path, more in ((ROTATE, {}), (WIPED, {"requested_at": ANY_TIME})):
+        document = problem(await api.post(path, {"credential": old, **more}), 403, "forbidden")
         assert document["details"] == {"device_status": "suspended"}
 
 
@@ -85,22 +92,51 @@ async def test_a_tablet_has_no_stay_until_it_has_forgotten_the_last_guest(
     room = hotel.rooms[0]
     credential = await credential_of(admin, hotel, room.tablet_id)
     before = await token(api, credential)
-    assert before["wipe"] is False
-    await admin.execute("UPDATE app.device_rooms SET wipe_requested_at = now() WHERE id = $1", room.tablet_id)
+    assert before["wipe"] is None
+    await admin.execute(WIPE, room.tablet_id)
     issued = await token(api, credential)
-    assert issued["wipe"] is True
+    assert issued["wipe"] is not None
     assert TOKENS.verify(issued["token"]).stay_id is None
-    for _ in range(2):
-        assert (await api.post(WIPED, {"credential": credential})).json() == {"wiped": True}
+    report = {"credential": credential, "requested_at": issued["wipe"]}
+    assert (await api.post(WIPED, report)).json() == {"wiped": True}
     issued = await token(api, credential)
-    assert issued["wipe"] is False
+    assert issued["wipe"] is None
     assert TOKENS.verify(issued["token"]).stay_id == room.stay_id
+    problem(await api.post(WIPED, report), 409, "conflict", "requested_at")
+
+
+async def test_a_late_answer_to_a_first_wipe_confirms_no_second_one(
+    api: Api, hotel: Hotel, admin: Connection, database: Database
+) -> None:
+    room = hotel.rooms[0]
+    credential = await credential_of(admin, hotel, room.tablet_id)
+    await admin.execute(WIPE, room.tablet_id)
+    first = (await token(api, credential))["wipe"]
+    await admin.execute(WIPE, room.tablet_id)
+    for late in (first, ANY_TIME, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        report = {"credential": credential, "requested_at": late}
+        problem(await api.post(WIPED, report), 409, "conflict", "requested_at")
+    # nor one that is overtaken between two looks
+    cleared = await database.transaction(
+        hotel.tenant_id,
+        Actor(user_id=room.tablet_id, role="device", request_id=uuid7()),
+        lambda scope: store.wiped(scope, room.tablet_id, datetime.fromisoformat(first)),
+        idempotent=True,
+    )
+    assert cleared is False
+    issued = await token(api, credential)
+    assert issued["wipe"] not in (None, first)
+    assert TOKENS.verify(issued["token"]).stay_id is None
+    report = {"credential": credential, "requested_at": issued["wipe"]}
+    assert (await api.post(WIPED, report)).status_code == 200
+    without = {"credential": credential, "requested_at": "2026-11-21T03:00:00"}
+    problem(await api.post(WIPED, without), 400, "invalid_input", "requested_at")
 
 
 async def test_nobody_else_says_that_a_tablet_is_wiped(api: Api, hotel: Hotel, old: str) -> None:
     wrong = Credential(hotel.tenant_id, hotel.kitchen_id, new_secret()).encode()
-    for path in (ROTATE, WIPED):
-        problem(await api.post(path, {"credential": wrong}), 401, "unauthorized", "credential")
+    for path, more in ((ROTATE, {}), (WIPED, {"requested_at": ANY_TIME})):
+        problem(await api.post(path, {"credential": wrong, **more}), 401, "unauthorized", "credential")
     assert (await api.post(TOKEN, {"credential": old})).is_success
 
 

@@ -142,8 +142,9 @@ async def test_a_proof_in_the_place_of_another(
     problem(await desk.refresh(tablet[:200]), 401, "unauthorized", "refresh_token")
     # tokens as credentials
     for text in (tablet[:200], inside.refresh, "x.y.z"):
-        for path in ("token", "rotate", "wiped"):
-            answer = await web.post(f"/api/v1/devices/{path}", json={"credential": text})
+        wiped = {"requested_at": "2026-11-21T03:00:00Z"}
+        for path, more in (("token", {}), ("rotate", {}), ("wiped", wiped)):
+            answer = await web.post(f"/api/v1/devices/{path}", json={"credential": text, **more})
             problem(answer, 401, "unauthorized", "credential")
     # a member of staff does not order as a guest, and a tablet does not manage people
     order = {"lines": [{"menu_item_id": str(hotel.menu["soup"]), "quantity": 1}]}

@@ -183,8 +183,9 @@ async def test_a_credential_that_was_replaced(
     second = (await web.post("/api/v1/devices/rotate", json={"credential": first})).json()["credential"]
     assert (await web.post("/api/v1/devices/token", json={"credential": second})).status_code == 200
     await noticed(admin, hotel, "credential.rotated")
-    for path in ("token", "rotate", "wiped"):
-        answer = await web.post(f"/api/v1/devices/{path}", json={"credential": first})
+    wiped = {"requested_at": "2026-11-21T03:00:00Z"}
+    for path, more in (("token", {}), ("rotate", {}), ("wiped", wiped)):
+        answer = await web.post(f"/api/v1/devices/{path}", json={"credential": first, **more})
         problem(answer, 401, "unauthorized", "credential")
     await noticed(admin, hotel, "credential.reused", 3)
 

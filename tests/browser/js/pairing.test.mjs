@@ -104,7 +104,7 @@ test("a credential is exchanged when the hub says so; a lost answer costs nothin
   const fetch = async (path, { body }) => {
     asked.push([path.split("/").at(-1), JSON.parse(body).credential]);
     if (path.endsWith("rotate") && lose) throw new TypeError("lost");
-    const answer = path.endsWith("rotate") ? { credential: "new" } : { token: token(900), rotate: true, wipe: false };
+    const answer = path.endsWith("rotate") ? { credential: "new" } : { token: token(900), rotate: true, wipe: null };
     return { ok: true, status: 200, json: async () => answer };
   };
   const device = new Device({ kind: "tablet", storage, fetch, monotonic: () => 0 });
@@ -130,7 +130,7 @@ test("told to wipe: first everything goes, then the hub hears it, then there is 
         wiped = true;
         return [200, { wiped: true }];
       }
-      return [200, { credential: "t.d.s", token: token(900), wipe: !wiped, rotate: false }];
+      return [200, { credential: "t.d.s", token: token(900), wipe: wiped ? null : "2026-11-21T03:00:00.000001Z", rotate: false }];
     },
   });
   hub.addEventListener("wipe", () => steps.push("wipe"));
@@ -146,7 +146,7 @@ test("a wipe that the hub did not hear is done again before anything is shown", 
   const { hub } = makeHub({
     answer: (path) => {
       if (path.endsWith("wiped") && cut) return new TypeError("net");
-      return [200, { credential: "t.d.s", token: token(900), wipe: cut, rotate: false }];
+      return [200, { credential: "t.d.s", token: token(900), wipe: cut ? "2026-11-21T03:00:00.000001Z" : null, rotate: false }];
     },
   });
   let wipes = 0;
@@ -157,6 +157,32 @@ test("a wipe that the hub did not hear is done again before anything is shown", 
   cut = false;
   await tick(t, 500);
   assert.equal(Socket.all.length, 1);
+});
+
+test("asked for another wipe while it does the first: it wipes again, and says which one it has done", async (t) => {
+  timers(t);
+  const [first, second] = ["2026-11-21T03:00:00.000001Z", "2026-11-21T03:00:07.000002Z"];
+  let wanted = first;
+  const done = [];
+  const { hub } = makeHub({
+    answer: (path, { requested_at }) => {
+      if (path.endsWith("wiped")) {
+        done.push(requested_at);
+        if (done.length === 1) wanted = second;
+        if (requested_at !== wanted) return [409, { code: "conflict", temporary: false, details: {} }];
+        wanted = null;
+        return [200, { wiped: true }];
+      }
+      return [200, { credential: "t.d.s", token: token(900), wipe: wanted, rotate: false }];
+    },
+  });
+  let wipes = 0;
+  hub.addEventListener("wipe", () => (wipes += 1));
+  hub.start("CODE");
+  await settle();
+  assert.deepEqual([hub.phase, wipes, Socket.all.length], ["connecting", 1, 0]);
+  await tick(t, 500);
+  assert.deepEqual([done, wipes, Socket.all.length], [[first, second], 2, 1]);
 });
 
 for (const [details, reason, again] of [

@@ -34,7 +34,7 @@ export class Device {
   #monotonic;
   #token = null;
   #renewAt = 0;
-  #wipe = false;
+  #wipe = null;
 
   constructor({ kind, storage, fetch, monotonic = () => performance.now() }) {
     this.#key = `hub.device.${kind}`;
@@ -58,7 +58,7 @@ export class Device {
 
   /** The hub waits to hear that nothing of the last guest is here any more. */
   get mustWipe() {
-    return this.#wipe;
+    return this.#wipe !== null;
   }
 
   /** Exchange a single-use code for a credential and a first token. */
@@ -85,10 +85,19 @@ export class Device {
     return this.#token;
   }
 
-  /** Everything of the last guest is gone: the next token may know the next one. */
+  /**
+   * Everything of the last guest is gone: the next token may know the next one. A hub that waits for another wipe
+   * meanwhile, or has heard of this one, says so with the next token.
+   */
   async wiped() {
-    await this.ask("/api/v1/devices/wiped", { credential: this.#credential });
-    this.#wipe = false;
+    try {
+      await this.ask("/api/v1/devices/wiped", { credential: this.#credential, requested_at: this.#wipe });
+    } catch (error) {
+      if (error.code !== "conflict") throw error;
+      this.forgetToken();
+      throw new Error("the hub does not wait for this wipe");
+    }
+    this.#wipe = null;
     this.forgetToken();
   }
 
@@ -114,7 +123,7 @@ export class Device {
 
   #keep({ token, wipe }) {
     this.#token = token;
-    this.#wipe = wipe === true;
+    this.#wipe = typeof wipe === "string" ? wipe : null;
     const life = tokenLifeMs(token);
     this.#renewAt = this.#monotonic() + Math.max(life - Math.min(RENEW_BEFORE_MS, life / 2), 1000);
   }
