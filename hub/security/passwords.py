@@ -11,10 +11,14 @@ import contextlib
 import logging
 import os
 import re
+import subprocess
 import sys
 import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from hub.errors import InvalidInput, RateLimited, Unavailable
 
@@ -36,6 +40,7 @@ _TRIED_FIRST: Final = """
     sunshine123 superman123 welcome123 welcome1234 zaq12wsxcde3 zxcvbnm123 zxcvbnm1234
 """
 _COMMON: Final = frozenset(_TRIED_FIRST.split())
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -132,7 +137,7 @@ class Passwords:
                 finally:
                     self._open -= 1
         finally:
-            await worker.end()
+            await worker.close()
 
 
 class _Job:
@@ -146,10 +151,15 @@ class _Job:
 
 
 class _Worker:
-    """A process of `hashing.py`, started when it is needed and again when it has died."""
+    """A process of `hashing.py`, started when it is needed and again when it has died.
+
+    A thread of its own talks to it: the event loop's subprocesses would need SIGCHLD, which only one loop
+    of a process gets for sure.
+    """
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="passwords")
+        self._process: subprocess.Popen[bytes] | None = None
 
     async def do(self, job: _Job) -> None:
         try:
@@ -178,32 +188,55 @@ class _Worker:
             return await self._ask(request)
 
     async def _ask(self, request: bytes) -> str:
-        process = self._process = self._process or await _start()
+        return await self._in_thread(partial(self._talk, request))
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    async def end(self) -> None:
+        """Kill it: it holds nothing that would be lost. What the thread waits for then ends as well."""
+        if self._process is not None:
+            self._process.kill()
+        await self._in_thread(self._bury)
+
+    async def close(self) -> None:
+        """No more of this worker."""
+        try:
+            await self.end()
+        finally:
+            self._thread.shutdown(wait=False)
+
+    # in the thread
+
+    def _talk(self, request: bytes) -> str:
+        process = self._process = self._process or _start()
         if process.stdin is None or process.stdout is None:
             raise EOFError
         process.stdin.write(request)
-        await process.stdin.drain()
-        return (await process.stdout.readuntil(b"\n")).decode().strip()
+        process.stdin.flush()
+        line = process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise EOFError
+        return line.decode().strip()
 
-    async def end(self) -> None:
-        """Kill it: it holds nothing that would be lost."""
+    def _bury(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        if process.stdin is not None:
-            process.stdin.close()
-        await process.wait()
+        process.kill()  # it may have been started just now
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # what could not be written is nobody's any more
+                    pipe.close()
 
 
-async def _start() -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",  # else the modules beside it would stand before Python's own
-        str(_WORKER),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
+def _start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        # -P: else the modules beside it would stand before Python's own
+        [sys.executable, "-P", str(_WORKER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         # Ctrl+C is for the hub alone; the end of the hub ends it.
         start_new_session=True,
         env={name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
