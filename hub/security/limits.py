@@ -39,7 +39,7 @@ from hub.security.windows import Windows
 if TYPE_CHECKING:
     from hub.settings import Settings
 
-_DEADLINE_SECONDS: Final = 0.25
+_DEADLINE_SECONDS: Final = 1.0
 _RETURN_SECONDS: Final = 1.0
 # Hits that wait for Redis at one time; the others of a burst stand in line for the same deadline.
 _CONNECTIONS: Final = 16

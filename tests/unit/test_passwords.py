@@ -17,8 +17,10 @@ from hub.security.passwords import Passwords, check_new
 
 WORKER = Path(module.__file__).with_name("hashing.py")
 STORED = bcrypt.hashpw(b"correct horse", bcrypt.gensalt(4)).decode()
+# What is started in the background of a shell ignores SIGINT, and what it starts too.
 PARENT = """
-import asyncio, sys
+import asyncio, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from hub.security.passwords import Passwords
 async def main():
     passwords = Passwords(processes=2, waiting=9, rounds=4)
