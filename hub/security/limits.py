@@ -86,6 +86,7 @@ class Limiter:
         self._paid: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._buying: dict[str, asyncio.Event] = {}
         self.away: asyncio.Task[None] | None = None
+        self._closed = False
         self._turn = asyncio.Semaphore(_CONNECTIONS)
         self._shared: SlidingWindowCounterRateLimiter | None = None
         if settings.redis_url is not None:
@@ -182,7 +183,7 @@ class Limiter:
 
     async def _return(self) -> None:
         client = redis.asyncio.Redis(connection_pool=self._pool)
-        while True:
+        while not self._closed:
             await asyncio.sleep(_RETURN_SECONDS)
             try:
                 async with asyncio.timeout(_DEADLINE_SECONDS):
@@ -195,6 +196,8 @@ class Limiter:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        # redis-py swallows a cancellation that comes while it connects
+        self._closed = True
         if self.away is not None:
             self.away.cancel()
             await asyncio.gather(self.away, return_exceptions=True)

@@ -156,10 +156,9 @@ async def test_a_redis_that_is_silent_holds_nobody_up(settings: Settings) -> Non
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with limiters(settings, redis_url=f"redis://127.0.0.1:{port}") as (limiter,):
-        async with asyncio.timeout(2):
+    async with server, limiters(settings, redis_url=f"redis://127.0.0.1:{port}") as (limiter,):
+        async with asyncio.timeout(5):
             assert sum(await asyncio.gather(*(allowed(limiter, 1) for _ in range(50)))) == 3
-    server.close()
 
 
 async def test_an_address_that_asks_too_often_gets_429(settings: Settings) -> None:
