@@ -33,7 +33,7 @@ WORSE: Final = 2.0
 # On a machine that others use too, one measurement may be unlucky; a hub that stalls always is.
 MEASUREMENTS: Final = 2
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.alone
 
 
 def p99(values: list[float]) -> float:

@@ -73,7 +73,7 @@ def test_an_error_of_several_lines_is_one_line(
 
 def test_the_quick_leg_leaves_out_what_needs_more(monkeypatch: pytest.MonkeyPatch) -> None:
     def fake(leg: legs.Leg, environment: Mapping[str, str], arguments: Sequence[str]) -> int:
-        return 7 if leg.markers == "not browser and not slow and not debian" else 0
+        return 7 if leg.markers == "not browser and not slow and not debian and not alone" else 0
 
     monkeypatch.setattr(legs, "_pytest", fake)
     assert legs.run(everything=False, arguments=[]) == 7
@@ -93,7 +93,7 @@ def test_missing_packages_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_all_fails_when_one_leg_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes = iter([1, 0])
+    codes = iter([1, 0, 0])
     monkeypatch.setattr(legs, "missing", list)
     monkeypatch.setattr(legs, "_pytest", lambda *_: next(codes))
     assert legs.run(everything=True, arguments=[]) == 1
@@ -105,6 +105,11 @@ def test_nothing_collected_is_a_failure(capfd: pytest.CaptureFixture[str]) -> No
     arguments = ["--collect-only", "-q", "tests/unit/test_cli.py"]
     assert legs._pytest(leg, {"PATH": ""}, arguments) == 5
     assert "counts as a failure" in capfd.readouterr().err
+
+
+def test_what_measures_is_nobodys_when_other_files_are_named() -> None:
+    leg = legs.Leg("nothing", "browser and not browser", {}, alone=True)
+    assert legs._pytest(leg, {"PATH": ""}, ["--collect-only", "-q", "tests/unit/test_cli.py"]) == 0
 
 
 def test_what_is_left_out_is_said_by_several_processes(capfd: pytest.CaptureFixture[str]) -> None:
