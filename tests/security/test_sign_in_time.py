@@ -34,6 +34,8 @@ ROUNDS: Final = 6  # some milliseconds
 MEASUREMENTS: Final = 2
 LIKELY: Final = 0.01
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 async def desk(settings: Settings, admin: Connection) -> AsyncIterator[Desk]:
