@@ -19,6 +19,7 @@ from hub.orders.documents import Order
 from tests.conftest import clone, settings_for
 from tests.database.logbook import Logbook, document, until_waiting, writer
 from tests.factories import Hotel, make_hotel
+from tests.locks import waiting_for_a_lock
 from tests.ordering import Client, item_statuses
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ async def test_a_writer_who_locks_the_item_before_its_order(
                 "SELECT FROM app.order_items WHERE order_id = $1 AND line = 1 FOR UPDATE", order.id
             )
             bump = asyncio.create_task(client.cook(hotel, "item.advance", order, line=1, to="cooking"))
-            hub = await waiting_pid(admin)
+            [hub] = await waiting_for_a_lock(admin)
             await until_waiting(admin, hub)
             await psql.execute(
                 "UPDATE app.order_items SET note = 'hot' WHERE order_id = $1 AND line = 1", order.id
@@ -236,16 +237,3 @@ async def test_a_writer_who_locks_the_item_before_its_order(
     assert events[-1].order == changed.order == await document(admin, order.id)
     reasons = [getattr(record, "reason", None) for record in caplog.records]
     assert reasons == ["DeadlockDetectedError"]
-
-
-async def waiting_pid(admin: Connection) -> int:
-    """The one of the hub's backends that waits for a lock."""
-    async with asyncio.timeout(5):
-        while True:
-            pid = await admin.fetchval(
-                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-                " AND usename = 'hub_api' AND wait_event_type = 'Lock'"
-            )
-            if isinstance(pid, int):
-                return pid
-            await asyncio.sleep(0.002)

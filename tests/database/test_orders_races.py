@@ -17,6 +17,7 @@ from hub.errors import AlreadyPreparing, OutOfStock, StayEnded, VersionMismatch
 from hub.orders import store
 from hub.orders.documents import ChangedOrder, Order
 from hub.orders.model import Change
+from tests.locks import waiting_for_a_lock
 from tests.ordering import Client
 
 if TYPE_CHECKING:
@@ -38,19 +39,6 @@ async def another_writer(settings: Settings) -> AsyncIterator[Connection]:
         yield connection
     finally:
         await connection.close()
-
-
-async def wait_for_a_lock(admin: Connection, waiting: int = 1) -> None:
-    """Until that many of the hub's backends wait for a lock."""
-    async with asyncio.timeout(5):
-        while True:
-            found = await admin.fetchval(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND usename = 'hub_api' AND wait_event_type = 'Lock'"
-            )
-            if found >= waiting:
-                return
-            await asyncio.sleep(0.005)
 
 
 async def test_the_last_portion_goes_to_one_of_twenty(
@@ -146,7 +134,7 @@ async def test_a_cancellation_and_a_bump_that_cross(client: Client, hotel: Hotel
         guest = asyncio.create_task(
             client.call(hotel.tablet(), "order.cancel", ChangedOrder, order_id=order.id)
         )
-        await wait_for_a_lock(admin)
+        await waiting_for_a_lock(admin)
         await admin.execute(
             "UPDATE app.order_items SET status = 'cooking' WHERE tenant_id = $1 AND order_id = $2",
             hotel.tenant_id,
@@ -178,7 +166,7 @@ async def test_a_stay_does_not_end_under_an_order(
         await check_out.start()
         await desk.execute("UPDATE app.stays SET ended_at = now() WHERE id = $1", hotel.rooms[0].stay_id)
         order = asyncio.create_task(client.place(hotel, {"soup": 1}))
-        await wait_for_a_lock(admin)
+        await waiting_for_a_lock(admin)
         await check_out.commit()
         with pytest.raises(StayEnded):
             await order
@@ -204,7 +192,7 @@ async def test_a_deadlock_with_another_system_is_survived(
         await transaction.start()
         await foreign.execute("SELECT FROM app.orders WHERE id = $1 FOR UPDATE", order.id)
         cancelling = asyncio.create_task(client.cook(hotel, "order.cancel", order))
-        await wait_for_a_lock(admin)
+        await waiting_for_a_lock(admin)
         await foreign.execute("SELECT FROM app.menu_items WHERE id = $1 FOR UPDATE", hotel.menu["cake"])
         await transaction.rollback()
         assert (await cancelling).order.status == "cancelled"

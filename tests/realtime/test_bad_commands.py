@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.locks import waiting_for_a_lock
 from tests.realtime.conftest import Live
 from tests.realtime.peer import Peer, peer
 from tests.realtime.screens import Document
@@ -210,7 +211,7 @@ async def test_an_operation_whose_client_leaves_is_done_once(
             await admin.execute("LOCK TABLE app.orders IN ACCESS EXCLUSIVE MODE")
             args = {"lines": soup(hotel)}
             await mine.send({"type": "command", "id": 1, "op_id": op_id, "name": "order.place", "args": args})
-            await blocked(admin)
+            await waiting_for_a_lock(admin)
             mine.socket.transport.abort()
         finally:
             await transaction.rollback()
@@ -220,15 +221,6 @@ async def test_an_operation_whose_client_leaves_is_done_once(
                 break
             assert reply["error"]["temporary"]
         assert (await counts(admin, hotel))[0] == 1
-
-
-async def blocked(admin: Connection) -> None:
-    """Wait until a connection of hub_api waits for a lock."""
-    while not await admin.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'hub_api' AND wait_event_type = 'Lock'"
-        " AND datname = current_database())"
-    ):
-        pass
 
 
 async def test_a_reply_comes_after_the_commit(live: Live, hotel: Hotel, admin: Connection) -> None:
