@@ -91,7 +91,7 @@ async def connect(settings: Settings, role: Role) -> Connection:
         )
     try:
         await _prove(connection, role, 1)
-    except BaseException:
+    except BaseException:  # a cancellation too must not leave it open
         connection.terminate()
         raise
     return connection
@@ -123,7 +123,7 @@ async def create_pool(settings: Settings, role: Role, size: int, *, total: int |
     try:
         async with pool.acquire() as connection:
             await _prove(connection, role, total or size)
-    except BaseException:
+    except BaseException:  # a cancellation too must not leave it open
         pool.terminate()
         raise
     return pool

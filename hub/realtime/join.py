@@ -59,7 +59,7 @@ async def keep_joined(session: Session, past: Past) -> None:
             continue
         except HubError as error:
             _turn_away(session, error)
-        except Exception:
+        except Exception:  # a bug: the client is told, and the log gets it whole
             session.close(CloseCode.INTERNAL)
             raise
 

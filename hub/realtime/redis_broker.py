@@ -150,7 +150,7 @@ class RedisBroker:
                 return False
             try:
                 await act(pubsub)
-            except Exception:
+            except Exception:  # whatever it was, what was sent may be half a command
                 self._pubsub = None
                 raise
             return True

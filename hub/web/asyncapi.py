@@ -158,7 +158,7 @@ def _anything(kind: type) -> Json:
     """The schema of what msgspec has none for: `object` holds any JSON value."""
     if kind is object:
         return {"description": "Any JSON value."}
-    raise NotImplementedError
+    raise NotImplementedError  # msgspec then names the type that has no schema
 
 
 def _tag(frame: type[Struct]) -> Any:
