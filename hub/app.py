@@ -26,8 +26,10 @@ from hub.log.event import rfc3339
 from hub.log.store import Log
 from hub.ops import health
 from hub.ops.retention import Kept, Retention
+from hub.realtime.admission import Admission
 from hub.realtime.broker import Broker, BrokerDown, Channels, MemoryBroker, NoBroker
-from hub.realtime.endpoint import Doors, Endpoint
+from hub.realtime.conversation import Doors
+from hub.realtime.endpoint import Endpoint
 from hub.realtime.heartbeat import Heartbeat
 from hub.realtime.join import Past
 from hub.realtime.marks import Marks
@@ -222,7 +224,9 @@ async def open_hub(
             closed=lambda principal, session: presence.closed(principal.tenant_id, session),
             stranger=services.residence.stranger,
         )
-        endpoint = Endpoint(node, past, heartbeat, doors, settings)
+        admission = Admission(settings.accepts_per_second, settings.accepts_burst)
+        endpoint = Endpoint(node, past, heartbeat, doors, admission, settings)
+        stack.push_async_callback(endpoint.aclose)
 
         async def broker_answers() -> None:
             if not await broker.ping():
@@ -262,6 +266,7 @@ async def open_hub(
             "broker": broker.run(node),
             "relay": relay.run(),
             "heartbeat": heartbeat.run(),
+            "endpoint": endpoint.run(),
             "presence": presence.run(),
             "retention": retention.run(),
             "keys": keyring.run(signing, tokens.replace),

@@ -30,6 +30,7 @@ import uvloop
 from hub.app import open_hub, part_ended, pool_size
 from hub.db.scope import utc_now
 from hub.errors import HubError, SettingError
+from hub.realtime.handshake import checked
 from hub.settings import load
 from hub.telemetry import logs
 from hub.web.protocol import bounded
@@ -141,7 +142,7 @@ async def serving(
             hub.app,
             loop="none",
             http=bounded(settings),
-            ws="websockets-sansio",
+            ws=checked(),
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -152,8 +153,7 @@ async def serving(
             ssl_context_factory=None if tls is None else lambda *_: tls,
             ws_max_size=settings.frame_bytes,
             ws_per_message_deflate=False,
-            ws_ping_interval=settings.ping_seconds,
-            ws_ping_timeout=settings.pong_seconds,
+            ws_ping_interval=None,  # the hub asks its sockets itself, all with one timer
             timeout_graceful_shutdown=3,
         )
         server = _Server(config, settings.header_seconds)

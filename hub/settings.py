@@ -186,6 +186,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     allowed_origins: Annotated[
         tuple[Origin, ...], Meta(description="origins, as in https://hub.example, comma between them")
     ] = ()
+    # New sockets that a process lets in, and how many at once after a calm time; the rest gets 503 and comes
+    # again. More at once would only make those wait who are inside.
+    accepts_per_second: Annotated[
+        float, Meta(ge=1, le=100_000, description="sockets a second, 1 to 100000")
+    ] = 1000
+    accepts_burst: Annotated[int, Meta(ge=1, le=1_000_000, description="sockets, 1 to 1000000")] = 1000
     # A socket that has not said hello by then is closed with 4502.
     hello_seconds: Seconds = 5.0
     # Heartbeat of a screen; it calls itself stale after two. Each costs one small frame per socket.
@@ -204,7 +210,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     replay_page: Annotated[int, Meta(ge=1, le=10_000, description="events, 1 to 10000")] = 500
     # A client further behind gets a snapshot, which is then the cheaper answer.
     replay_max_events: Annotated[int, Meta(ge=1, le=1_000_000, description="events, 1 to 1000000")] = 1000
-    # Protocol ping and how long its pong may take: a dead peer is gone after both, plus 5 s.
+    # Protocol ping, and how long its answer may take: a dead peer is closed with 4012 after both.
     ping_seconds: Seconds = 25.0
     pong_seconds: Seconds = 10.0
     # Window in which a disconnected client comes back, at a random moment: wider is kinder to the hub.

@@ -4,8 +4,6 @@ up to date, and the end of sessions whose token has expired."""
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import random
 import time
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from typing import Final
 
 from hub.realtime.protocol import CloseCode
 from hub.realtime.session import Phase, Session
+from hub.realtime.wheel import Wheel
 
 # No moment needs to be hit better than this; sessions that are due share one wake-up.
 _TICK_SECONDS: Final = 0.1
@@ -28,15 +27,14 @@ class Heartbeat:
     def __init__(self, server_time: Callable[[], str], sighted: Callable[[], bool]) -> None:
         self._server_time = server_time
         self._sighted = sighted
-        self._due: list[tuple[float, int, float, Session]] = []
-        self._order = itertools.count()
+        self._due: Wheel[tuple[float, Session]] = Wheel(_TICK_SECONDS, time.monotonic())
 
     def add(self, session: Session, seconds: float) -> None:
         """From now on, every `seconds`, until the session is closed."""
-        self._push(time.monotonic() + seconds * random.uniform(1 - _JITTER, 1.0), seconds, session)
+        self._put(session, seconds, time.monotonic())
 
-    def _push(self, moment: float, seconds: float, session: Session) -> None:
-        heapq.heappush(self._due, (moment, next(self._order), seconds, session))
+    def _put(self, session: Session, seconds: float, now: float) -> None:
+        self._due.put((seconds, session), now + seconds * random.uniform(1 - _JITTER, 1.0) - _TICK_SECONDS)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -44,8 +42,7 @@ class Heartbeat:
             await asyncio.sleep(_TICK_SECONDS)
             now = time.monotonic()
             text = self._server_time() if self._sighted() else None
-            while self._due and self._due[0][0] <= now:
-                _, _, seconds, session = heapq.heappop(self._due)
+            for seconds, session in self._due.turn(now):
                 if session.phase is Phase.CLOSED:
                     continue
                 if session.principal.expires_at <= time.time():
@@ -53,4 +50,4 @@ class Heartbeat:
                     continue
                 if text is not None:
                     session.heartbeat(text)
-                self._push(now + seconds * random.uniform(1 - _JITTER, 1.0), seconds, session)
+                self._put(session, seconds, now)

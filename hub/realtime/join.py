@@ -17,7 +17,6 @@ from msgspec import Struct
 from hub.errors import HubError, TenantClosed, TokenExpired
 from hub.log.event import Page, Position, State
 from hub.realtime.protocol import CloseCode, event_frame, snapshot_frame
-from hub.realtime.session import Phase
 
 if TYPE_CHECKING:
     from hub.realtime.session import Session
@@ -47,9 +46,9 @@ class Past(Struct, frozen=True):
 
 
 async def keep_joined(session: Session, past: Past) -> None:
-    """Do every join that the session asks for, until it is closed."""
-    while session.phase is not Phase.CLOSED:
-        generation, since = await session.wait_for_join()
+    """Do every join that the session asks for."""
+    while (wanted := session.next_join()) is not None:
+        generation, since = wanted
         join = _Join(session, generation, past, since)
         try:
             await _repeat(join, session, past)

@@ -36,7 +36,7 @@ _EMPTY: Final = Raw(b"{}")
 class CloseCode(IntEnum):
     """Why the hub closes a socket. 4000-4499: come back; 4500-4999: do not, something must change first.
 
-    POSITION_LOST, NO_PONG and LIMIT are reserved: clients know them, the hub does not send them yet.
+    POSITION_LOST and LIMIT are reserved: clients know them, the hub does not send them yet.
     """
 
     reason: str
@@ -186,14 +186,29 @@ _decoder = msgspec.json.Decoder(ClientFrame)
 
 
 class Frame:
-    """An encoded frame, shared by all sessions that receive it. `text` is what an ASGI server sends; a
-    protocol class that writes to the transport itself takes `data`."""
+    """An encoded frame, shared by all sessions that receive it. `wire` is a server's whole WebSocket frame;
+    `text` is what an ASGI server sends, which frames by itself."""
 
-    __slots__ = ("data", "text")
+    __slots__ = ("_begin", "wire")
 
     def __init__(self, content: HubFrame) -> None:
-        self.data = _encoder.encode(content)
-        self.text = self.data.decode()
+        data = _encoder.encode(content)
+        head = _head(len(data))
+        self._begin = len(head)
+        self.wire = head + data
+
+    @property
+    def text(self) -> str:
+        return self.wire[self._begin :].decode()
+
+
+def _head(length: int) -> bytes:
+    """Of a text frame that is whole, unmasked and uncompressed (RFC 6455, 5.2)."""
+    if length < 126:
+        return bytes((0x81, length))
+    if length < 1 << 16:
+        return b"\x81\x7e" + length.to_bytes(2, "big")
+    return b"\x81\x7f" + length.to_bytes(8, "big")
 
 
 def parse(text: str | None) -> ClientFrame | Failed:

@@ -10,7 +10,7 @@ Going from LAGGING back to LIVE is the same join as the first one, so a slow pee
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -34,12 +34,13 @@ class Phase(Enum):
 
 
 class Session:
-    """`topics` is what it may see. `sent` is the seq up to which everything has been written, while LIVE."""
+    """`topics` is what it may see. `sent` is the seq up to which everything has been written, while LIVE.
+    `join` is called when `next_join` has one; it begins to work on it, or is at it already."""
 
     __slots__ = (
         "_buffer",
         "_buffer_bytes",
-        "_joins",
+        "_join",
         "_limit_bytes",
         "_limit_frames",
         "_overflowed",
@@ -62,6 +63,7 @@ class Session:
         feed: Feed,
         wire: Wire,
         *,
+        join: Callable[[Session], None],
         limit_bytes: int,
         limit_frames: int,
         retry_ms: int,
@@ -80,8 +82,8 @@ class Session:
         self._buffer: list[tuple[int, Frame]] = []
         self._buffer_bytes = 0
         self._overflowed = False
-        self._joins = asyncio.Event()
-        self._wanted: Position | None = None
+        self._join = join
+        self._wanted: tuple[Position | None] | None = None
 
     # joining (driven by realtime/join.py)
 
@@ -90,15 +92,17 @@ class Session:
         if self.phase is not Phase.CLOSED:
             self.generation += 1
             self.phase = Phase.LAGGING
-            self._wanted = since
+            self._wanted = (since,)
             self._clear()
-            self._joins.set()
+            self._join(self)
 
-    async def wait_for_join(self) -> tuple[int, Position | None]:
-        """The next join to do: its generation and where from."""
-        await self._joins.wait()
-        self._joins.clear()
-        return self.generation, self._wanted
+    def next_join(self) -> tuple[int, Position | None] | None:
+        """The join to do now: its generation and where from. None when none is wanted any more."""
+        if self._wanted is None or self.phase is Phase.CLOSED:
+            return None
+        (since,) = self._wanted
+        self._wanted = None
+        return self.generation, since
 
     def start_buffering(self) -> int:
         """Keep live events from now on; the feed's seq at this moment."""
@@ -138,7 +142,7 @@ class Session:
             self.wire.write(frame)
             self.sent = seq
         elif self.phase is Phase.BUFFERING:
-            self._buffer_bytes += len(frame.data)
+            self._buffer_bytes += len(frame.wire)
             if len(self._buffer) >= self._limit_frames or self._buffer_bytes > self._limit_bytes:
                 self._overflowed = True
                 self._buffer.clear()
@@ -148,7 +152,10 @@ class Session:
     @property
     def full(self) -> bool:
         """The peer has not taken as much as may wait for it."""
-        return self.wire.backlog_bytes > self._limit_bytes or self.wire.backlog_frames >= self._limit_frames
+        wire = self.wire
+        return wire.congested and (
+            wire.backlog_bytes > self._limit_bytes or wire.backlog_frames >= self._limit_frames
+        )
 
     def heartbeat(self, server_time: str) -> None:
         """Tell the client how far it is, when it is live."""

@@ -1,8 +1,8 @@
 """The way out of a session: what it writes goes to its socket in order, without anybody waiting for a slow
 peer.
 
-`Wire` is what a session needs. `SendWire` does it over plain ASGI `send`, with a queue and one task a socket;
-a server that hands out its transport can do it without either.
+`Wire` is what a session needs. `Socket` does it on a transport. `SendWire` does it over plain ASGI `send`,
+with a queue and one task a socket, under a server that does not hand out its transport.
 """
 
 from __future__ import annotations
@@ -10,15 +10,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from hub.realtime.protocol import Frame
 
 AsgiSend = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+# How long a peer has to take the goodbye.
+GOODBYE_SECONDS: Final = 2.0
+
 
 class Wire(Protocol):
-    """`backlog_bytes` and `backlog_frames` are written but not yet taken by the network."""
+    """`backlog_bytes` and `backlog_frames` are written but not yet taken by the network; `congested` says
+    whether it is worth to look at them."""
+
+    congested: bool
 
     @property
     def backlog_bytes(self) -> int: ...
@@ -30,10 +36,11 @@ class Wire(Protocol):
         """Queue a frame. Never blocks, never raises."""
 
     async def drained(self) -> None:
-        """Wait until everything written so far is taken, or the socket is gone."""
+        """Wait until what waits is little again, or the socket is gone."""
 
     def finish(self, frame: Frame, code: int, reason: str) -> None:
-        """Write a last frame and close; what comes later is dropped."""
+        """Write a last frame and close; what comes later is dropped. A peer that does not take it is cut
+        off."""
 
 
 class SendWire:
@@ -46,6 +53,8 @@ class SendWire:
         self._empty = asyncio.Event()
         self._empty.set()
         self._close: tuple[int, str] | None = None
+        self._given_up = asyncio.Event()
+        self.congested = False
         self.backlog_bytes = 0
 
     @property
@@ -55,7 +64,8 @@ class SendWire:
     def write(self, frame: Frame) -> None:
         if self._close is None:
             self._queue.append(frame)
-            self.backlog_bytes += len(frame.data)
+            self.backlog_bytes += len(frame.wire)
+            self.congested = True
             self._work.set()
             self._empty.clear()
 
@@ -66,6 +76,7 @@ class SendWire:
         self.write(frame)
         self._close = (code, reason)
         self._work.set()
+        asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._given_up.set)
 
     async def run(self) -> None:
         """Send what is written. Raises what `send` raises when the socket is gone."""
@@ -74,7 +85,8 @@ class SendWire:
                 while self._queue:
                     await self._send({"type": "websocket.send", "text": self._queue[0].text})
                     # counted until the network has taken it
-                    self.backlog_bytes -= len(self._queue.popleft().data)
+                    self.backlog_bytes -= len(self._queue.popleft().wire)
+                self.congested = False
                 self._empty.set()
                 if self._close is not None:
                     code, reason = self._close
@@ -85,3 +97,7 @@ class SendWire:
         finally:
             self._queue.clear()
             self._empty.set()
+
+    async def given_up(self) -> None:
+        """Wait until the peer has had its time to take the goodbye."""
+        await self._given_up.wait()

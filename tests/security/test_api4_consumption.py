@@ -294,7 +294,7 @@ async def test_the_queue_of_passwords_is_full(settings: Settings, admin: Connect
 
 
 async def test_sockets_that_say_nothing_are_cut(settings: Settings) -> None:
-    """Defence: hub/realtime/endpoint.py _greet."""
+    """Defence: hub/realtime/conversation.py _open."""
     short = msgspec.structs.replace(settings, hello_seconds=0.3)
     async with running(short, relay=False) as live, AsyncExitStack() as stack:
         many = []
@@ -307,7 +307,7 @@ async def test_sockets_that_say_nothing_are_cut(settings: Settings) -> None:
 
 
 async def test_a_flood_of_commands_ends_its_socket(live: Live, admin: Connection, hotel: Hotel) -> None:
-    """Defence: hub/realtime/endpoint.py _read: so many may wait, and no more."""
+    """Defence: hub/realtime/conversation.py _next: so many may wait, and no more."""
     line = {"menu_item_id": str(hotel.menu["soup"]), "quantity": 1}
     async with peer(live) as flooding, peer(live) as other:
         most = (await flooding.hello(hotel.tablet()))["limits"]["commands"]

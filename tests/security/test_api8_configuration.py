@@ -179,7 +179,7 @@ async def test_hsts_by_https_alone(live: Live, scheme: str) -> None:
 async def test_a_bug_shows_nothing(
     wire: httpx.AsyncClient, live: Live, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Defence: hub/web/problems.py unexpected; hub/realtime/endpoint.py _failure."""
+    """Defence: hub/web/problems.py unexpected; hub/realtime/conversation.py _failure."""
 
     def broken(*_: object) -> None:
         raise RuntimeError("canary in postgres")

@@ -81,7 +81,7 @@ async def ended(screen: Peer, code: int) -> None:
 async def test_hellos_that_open_nothing(
     live: Live, admin: Connection, hotel: Hotel, case: str, code: int
 ) -> None:
-    """Defence: hub/realtime/endpoint.py _greet; sql admit_device and admit_staff by hub/realtime/join.py."""
+    """Defence: hub/realtime/conversation.py _open; sql admit_device and admit_staff by hub/realtime/join.py."""
     tablet, kitchen = hotel.tablet(), hotel.kitchen()
     token: str | None = token_of(kitchen)
     match case:
@@ -127,7 +127,7 @@ async def test_hellos_that_open_nothing(
 async def test_a_renewal_by_another_hotel(
     live: Live, admin: Connection, hotel: Hotel, other_hotel: Hotel
 ) -> None:
-    """Defence: hub/realtime/endpoint.py _refresh. The hotel whose token has strayed is told."""
+    """Defence: hub/realtime/conversation.py _refresh. The hotel whose token has strayed is told."""
     async with peer(live) as screen:
         await screen.hello(hotel.kitchen())
         await screen.send({"type": "refresh", "token": token_of(other_hotel.kitchen())})

@@ -24,6 +24,7 @@ class Kept:
         self.frames: list[Frame] = []
         self.closed: tuple[int, str] | None = None
         self.stuck = False
+        self.congested = False
         self.backlog_bytes = 0
         self.backlog_frames = 0
         self._taken = asyncio.Event()
@@ -35,7 +36,8 @@ class Kept:
         self.frames.append(frame)
         if self.stuck:
             self._taken.clear()
-            self.backlog_bytes += len(frame.data)
+            self.congested = True
+            self.backlog_bytes += len(frame.wire)
             self.backlog_frames += 1
 
     async def drained(self) -> None:
@@ -43,7 +45,7 @@ class Kept:
 
     def take(self) -> None:
         """The network takes what is waiting, and from now on everything."""
-        self.stuck = False
+        self.stuck = self.congested = False
         self.backlog_bytes = self.backlog_frames = 0
         self._taken.set()
 
@@ -71,6 +73,7 @@ def session_of(
         frozenset(topics),
         feed,
         wire,
+        join=lambda _: None,
         limit_bytes=limit_bytes,
         limit_frames=limit_frames,
         retry_ms=1000,

@@ -10,6 +10,9 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 from msgspec import Raw
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
+from websockets.protocol import Protocol, Side
 
 from hub.errors import InvalidInput, NotFound
 from hub.log.event import Entry, Event, Position, State
@@ -132,7 +135,25 @@ def test_a_frame_of_the_hub_on_the_wire(name: str, case: tuple[HubFrame, dict[st
     frame = Frame(content)
     kind = "reply" if name in ("done", "failed") else name
     assert json.loads(frame.text) == {"type": kind, **wanted}
-    assert frame.data == frame.text.encode()
+    assert unframed(frame.wire) == frame.text
+
+
+def unframed(wire: bytes) -> str:
+    """What another implementation reads."""
+    client = Protocol(Side.CLIENT, max_size=None)
+    client.receive_data(wire)
+    [frame] = client.events_received()
+    assert isinstance(frame, WireFrame)
+    assert (frame.opcode, frame.fin) == (Opcode.TEXT, True)
+    return bytes(frame.data).decode()
+
+
+@pytest.mark.parametrize("length", [125, 126, 127, 65_535, 65_536, 70_000])
+def test_the_head_of_a_frame_tells_its_length(length: int) -> None:
+    empty = len(Frame(Bye(4001, "", 0)).text)
+    frame = Frame(Bye(4001, "x" * (length - empty), 0))
+    assert len(frame.text) == length
+    assert unframed(frame.wire) == frame.text
 
 
 CLIENT_FRAMES = [

@@ -17,7 +17,7 @@ from hub.realtime.session import Phase, Session, short
 from tests.unit.quiet import TENANT, session_of
 
 EPOCH = UUID("11111111-1111-4111-8111-111111111111")
-FRAME_BYTES = len(event_frame(Event(TENANT, EPOCH, 10, "order", (), Raw(b"{}"), "")).data)
+FRAME_BYTES = len(event_frame(Event(TENANT, EPOCH, 10, "order", (), Raw(b"{}"), "")).wire)
 
 
 async def unread(tenant_id: UUID, after: int, limit: int) -> Page:
@@ -108,8 +108,10 @@ async def test_a_peer_that_does_not_read_is_lagging_and_nothing_more_is_queued(
     assert scene.session.phase is Phase.LAGGING
     assert scene.wire.backlog_frames <= 9
     assert scene.wire.backlog_bytes <= 9 * FRAME_BYTES
-    _, since = await scene.session.wait_for_join()
-    assert since == Position(EPOCH, scene.wire.seqs()[-1]), "it goes on where the last frame left it"
+    here = Position(EPOCH, scene.wire.seqs()[-1])
+    assert scene.session.next_join() == (scene.session.generation, here), (
+        "it goes on where the last frame left it"
+    )
 
 
 async def test_one_that_lags_does_not_hold_up_the_others() -> None:
@@ -213,8 +215,9 @@ async def test_a_join_asked_for_during_a_join_comes_after_it() -> None:
     scene = Scene()
     session = scene.session
     session.rejoin(Position(EPOCH, 3))
-    assert await session.wait_for_join() == (1, Position(EPOCH, 3))
+    assert session.next_join() == (1, Position(EPOCH, 3))
     session.rejoin(None)
     session.rejoin(Position(EPOCH, 5))
-    assert await session.wait_for_join() == (3, Position(EPOCH, 5))
+    assert session.next_join() == (3, Position(EPOCH, 5))
+    assert session.next_join() is None
     assert session.phase is Phase.LAGGING

@@ -52,7 +52,7 @@ async def test_what_the_network_has_not_taken_is_counted() -> None:
     socket.open.clear()
     wire = SendWire(socket.send)
     task = asyncio.create_task(wire.run())
-    size = len(frame(1).data)
+    size = len(frame(1).wire)
     for _ in range(3):
         wire.write(frame(1))
     await socket.asked.wait()

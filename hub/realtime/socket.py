@@ -1,0 +1,218 @@
+"""A WebSocket after its handshake, without a task of its own: what comes in is handed to a listener, what
+goes out is written to the transport at once. One frame encoded for N sockets is N calls of `transport.write`.
+
+The library parses and answers the peer's frames; the hub's own frames never pass through it, because they are
+whole, unmasked and uncompressed: a head and the payload.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
+from websockets.protocol import State
+
+from hub.realtime.wire import GOODBYE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from websockets.server import ServerProtocol
+
+    from hub.realtime.protocol import Frame
+
+_PING: Final = b"\x89\x00"
+_DATA: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
+_GOING_AWAY: Final = 1012
+_NOT_UTF8: Final = 1007
+
+
+class Listener(Protocol):
+    """Who gets what comes from a socket."""
+
+    def received(self, text: str | None) -> None:
+        """A message; None for a binary one."""
+
+    def unanswered(self) -> None:
+        """The peer has not answered a ping: close."""
+
+    def gone(self) -> None:
+        """The socket is closed, by whomever. Called once."""
+
+
+class Socket(asyncio.Protocol):
+    """See `Wire` for what goes out. `connections` is the server's set, which holds it while it is open."""
+
+    __slots__ = (
+        "_binary",
+        "_conn",
+        "_connections",
+        "_drained",
+        "_fragments",
+        "_listener",
+        "_over",
+        "_transport",
+        "_waiting_frames",
+        "congested",
+        "gone",
+        "silent",
+    )
+
+    def __init__(self, transport: asyncio.Transport, conn: ServerProtocol, connections: set[Any]) -> None:
+        self._transport = transport
+        self._conn = conn
+        self._connections = connections
+        self._listener: Listener | None = None
+        self._binary = False
+        self._fragments: list[bytes] | None = None
+        self._drained: asyncio.Event | None = None
+        self._over = False  # the close frame is written; nothing may follow it
+        self._waiting_frames = 0
+        self.congested = False
+        self.silent = False
+        self.gone = False
+
+    def bound(self, size: int) -> None:
+        """Be `congested` while more bytes than that wait."""
+        self._transport.set_write_buffer_limits(high=size)
+
+    def listen(self, listener: Listener, early: Iterable[str | None]) -> None:
+        """Take over the transport; `early` came together with the handshake."""
+        self._listener = listener
+        self._connections.add(self)
+        self._transport.set_protocol(self)
+        self._transport.resume_reading()
+        for text in early:
+            listener.received(text)
+
+    # the way out: a Wire
+
+    @property
+    def backlog_bytes(self) -> int:
+        return 0 if self.gone else self._transport.get_write_buffer_size()
+
+    @property
+    def backlog_frames(self) -> int:
+        return self._waiting_frames
+
+    def write(self, frame: Frame) -> None:
+        if self._over:
+            return
+        if self.congested:
+            self._waiting_frames += 1
+        self._put(frame.wire)
+
+    async def drained(self) -> None:
+        while self.congested and not self.gone:
+            if self._drained is None:
+                self._drained = asyncio.Event()
+            await self._drained.wait()
+
+    def finish(self, frame: Frame, code: int, reason: str) -> None:
+        self._end(code, reason, frame.wire)
+
+    def _put(self, data: bytes) -> None:
+        try:
+            self._transport.write(data)
+        except RuntimeError:
+            # uvloop's way to say that the transport was aborted in this turn of the loop;
+            # `connection_lost` follows
+            self._over = True
+
+    def _end(self, code: int, reason: str, last: bytes = b"") -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._conn.state is State.OPEN:
+            self._conn.send_close(code, reason)
+        self._put(last + b"".join(self._conn.data_to_send()))
+        asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._cut)
+
+    def _cut(self) -> None:
+        """A peer that has taken the goodbye may keep it; one that takes nothing is cut off."""
+        if not self.gone:
+            if self.backlog_bytes:
+                self._transport.abort()
+            else:
+                self._transport.close()
+
+    def shutdown(self) -> None:
+        """uvicorn's call when its server ends; the hub has said its goodbyes before."""
+        if not self.gone:
+            self._end(_GOING_AWAY, "")
+            self._transport.close()
+
+    # whether the peer is there
+
+    def ask(self) -> None:
+        if not self._over:
+            self.silent = True
+            self._put(_PING)
+
+    def give_up(self) -> None:
+        if self._over or self._listener is None:
+            self._transport.abort()
+        else:
+            self._listener.unanswered()
+
+    # the transport's calls
+
+    def data_received(self, data: bytes) -> None:
+        self.silent = False
+        conn = self._conn
+        conn.receive_data(data)
+        for event in conn.events_received():
+            if isinstance(event, WireFrame):
+                self._take(event)
+        answers = conn.data_to_send()
+        if answers and not self.gone:
+            self._put(b"".join(answers))
+        if conn.close_rcvd is not None or conn.parser_exc is not None:
+            # the peer's goodbye is answered, or it broke the protocol and was told
+            self._over = True
+            self._transport.close()
+
+    def _take(self, frame: WireFrame) -> None:
+        if self._over or self._listener is None or frame.opcode not in _DATA:
+            return
+        data = bytes(frame.data)
+        if frame.opcode is not Opcode.CONT:
+            self._binary = frame.opcode is Opcode.BINARY
+        if not frame.fin or frame.opcode is Opcode.CONT:
+            self._fragments = [*(self._fragments or ()), data]
+            if not frame.fin:
+                return
+            data = b"".join(self._fragments)
+            self._fragments = None
+        try:
+            text = None if self._binary else data.decode()
+        except UnicodeDecodeError:
+            self._end(_NOT_UTF8, "")
+            return
+        self._listener.received(text)
+
+    def eof_received(self) -> None:
+        """A peer that has ended its side is gone; the transport closes."""
+
+    def pause_writing(self) -> None:
+        self.congested = True
+
+    def resume_writing(self) -> None:
+        self.congested = False
+        self._waiting_frames = 0
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._drained is not None:
+            self._drained.set()
+            self._drained = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = self._over = True
+        self._connections.discard(self)
+        self._wake()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.gone()
