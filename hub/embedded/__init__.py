@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
@@ -135,13 +135,22 @@ def start(
 
 
 @contextlib.contextmanager
-def throw_away(*, durable: bool = False, redis: bool = True, below: Path | None = None) -> Iterator[Servers]:
+def throw_away(
+    *,
+    durable: bool = False,
+    redis: bool = True,
+    below: Path | None = None,
+    fill: Callable[[Path], None] | None = None,
+) -> Iterator[Servers]:
     """Servers with a directory of their own, removed with them at the end of the block or of the process.
 
-    The directory lies in `below`, or (None, or closed to the servers' user) where temporary files do.
+    The directory lies in `below`, or (None, or closed to the servers' user) where temporary files do. `fill`
+    makes PostgreSQL's data at the path that it is given, as for a replica; None makes an empty cluster.
     """
     home = throw_away_home(server_account(), below).resolve()
     try:
+        if fill is not None:
+            fill(Instance.make(home, resolve_postgres().major).data)
         with _start(home, durable=durable, shared=True, redis=redis, discard=True) as servers:
             yield servers
     finally:
