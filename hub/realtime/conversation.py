@@ -35,6 +35,7 @@ from hub.realtime.protocol import (
 from hub.realtime.session import Phase, Session, short
 
 if TYPE_CHECKING:
+    from hub.log.event import Position
     from hub.realtime.heartbeat import Heartbeat
     from hub.realtime.node import Node
     from hub.realtime.tasks import Tasks
@@ -82,6 +83,7 @@ class Conversation:
 
     __slots__ = (
         "_commands",
+        "_counts",
         "_early",
         "_house",
         "_joiner",
@@ -99,6 +101,7 @@ class Conversation:
         self.session: Session | None = None
         self._house = house
         self._over = False
+        self._counts = True
         self._early: list[str | None] | None = None  # what comes while the hello is looked at
         self._commands: list[Command | Failed] = []
         self._work: asyncio.Task[None] | None = None  # greets, and later runs commands
@@ -127,6 +130,10 @@ class Conversation:
         """The peer has not answered a ping."""
         self._refuse(CloseCode.NO_PONG)
 
+    def end(self, code: CloseCode) -> None:
+        """Say goodbye and close."""
+        self._refuse(code)
+
     def gone(self) -> None:
         """The socket is closed."""
         self._over = True
@@ -137,7 +144,8 @@ class Conversation:
         if (session := self.session) is not None:
             session.gone()
             self._house.node.remove(session)
-            self._house.doors.closed(session.principal, session.id)
+            if self._counts:
+                self._house.doors.closed(session.principal, session.id)
 
     # hello
 
@@ -152,12 +160,22 @@ class Conversation:
         if not isinstance(hello, Hello):
             self._refuse(CloseCode.NO_HELLO)
             return
-        self._early = []
-        self._work = self._house.tasks.start(self._greet(hello))
+        self._greet(lambda: self._open(hello))
 
-    async def _greet(self, hello: Hello) -> None:
+    def enter(self, principal: Principal, since: Position | None, *, counts: bool = True) -> None:
+        """In place of a hello: open a session for who is known already. One that does not count is none of
+        its device's: it neither shows it online nor replaces another."""
+        self._wait_no_more()
+        self._counts = counts
+        self._greet(lambda: self._begin(principal, since))
+
+    def _greet(self, opening: Callable[[], Awaitable[None]]) -> None:
+        self._early = []
+        self._work = self._house.tasks.start(self._or_tell(opening))
+
+    async def _or_tell(self, opening: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self._open(hello)
+            await opening()
         except Exception:  # a bug: the client is told, and the log gets it whole
             self._refuse(CloseCode.INTERNAL)
             raise
@@ -176,6 +194,10 @@ class Conversation:
         except HubError as error:
             self._refuse(CloseCode.INTERNAL if error.temporary else CloseCode.FORBIDDEN)
             return
+        await self._begin(principal, hello.since)
+
+    async def _begin(self, principal: Principal, since: Position | None) -> None:
+        house = self._house
         feed = await house.node.feed(principal.tenant_id)
         if self._over:
             return
@@ -195,12 +217,13 @@ class Conversation:
         )
         self.session = session
         house.node.add(session)
-        house.doors.opened(principal, session.id)
         kitchen = principal.kind == "kitchen"
         seconds = settings.kitchen_position_seconds if kitchen else settings.tablet_position_seconds
+        if self._counts:
+            house.doors.opened(principal, session.id)
+            house.heartbeat.add(session, seconds)
         session.write(Frame(self._welcome(session, seconds)))
-        session.rejoin(hello.since)
-        house.heartbeat.add(session, seconds)
+        session.rejoin(since)
         self._work = None
         early, self._early = self._early or [], None
         for text in early:

@@ -4,7 +4,6 @@ by `receive` and `send`."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,8 @@ AsgiReceive = Callable[[], Awaitable[AsgiMessage]]
 
 
 class Endpoint:
-    """An ASGI application for the websocket scope. `run` asks its sockets whether their peers are there."""
+    """An ASGI application for the websocket scope. `run` asks its sockets whether their peers are there.
+    `house` is for those who come another way."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Endpoint:
         admission: Admission,
         settings: Settings,
     ) -> None:
-        self._house = House(node, past, heartbeat, doors, Tasks(), settings)
+        self.house = House(node, past, heartbeat, doors, Tasks(), settings)
         self._admission = admission
         self._keepalive = Keepalive(settings.ping_seconds, settings.pong_seconds)
         public = () if settings.public_url is None else (settings.public_url,)
@@ -55,12 +55,12 @@ class Endpoint:
 
     async def aclose(self) -> None:
         """End what still runs for sessions."""
-        await self._house.tasks.aclose()
+        await self.house.tasks.aclose()
 
     async def __call__(self, scope: AsgiMessage, receive: AsgiReceive, send: AsgiSend) -> None:
         await receive()  # websocket.connect
-        if self._house.node.leaving:
-            await _unavailable(send, self._house.settings.retry_ms / 1000, "the hub is restarting")
+        if self.house.node.leaving:
+            await _unavailable(send, self.house.settings.retry_ms / 1000, "the hub is restarting")
             return
         if SUBPROTOCOL not in scope["subprotocols"] or not self._origins.admit(scope["headers"]):
             await send({"type": "websocket.close"})  # answers 403 before the upgrade
@@ -81,24 +81,17 @@ class Endpoint:
 
     def _take(self, socket: Socket, host: str | None) -> Conversation:
         # well before the session's own limit, so that there is time to notice
-        socket.bound(self._house.settings.outbound_bytes // 4)
+        socket.bound(self.house.settings.outbound_bytes // 4)
         self._keepalive.watch(socket)
-        return Conversation(self._house, socket, host)
+        return Conversation(self.house, socket, host)
 
     async def _serve_by_send(self, receive: AsgiReceive, send: AsgiSend, host: str | None) -> None:
-        """Until the peer is gone, or has had its time to take the goodbye."""
         wire = SendWire(send)
-        conversation = Conversation(self._house, wire, host)
-        tasks = {
-            asyncio.create_task(work) for work in (wire.run(), _read(receive, conversation), wire.given_up())
-        }
+        conversation = Conversation(self.house, wire, host)
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await wire.serve(_read(receive, conversation))
         finally:
             conversation.gone()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _read(receive: AsgiReceive, conversation: Conversation) -> None:

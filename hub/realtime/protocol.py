@@ -36,7 +36,7 @@ _EMPTY: Final = Raw(b"{}")
 class CloseCode(IntEnum):
     """Why the hub closes a socket. 4000-4499: come back; 4500-4999: do not, something must change first.
 
-    POSITION_LOST and LIMIT are reserved: clients know them, the hub does not send them yet.
+    POSITION_LOST is reserved: clients know it, the hub does not send it yet. LIMIT ends event streams alone.
     """
 
     reason: str
@@ -187,19 +187,24 @@ _decoder = msgspec.json.Decoder(ClientFrame)
 
 class Frame:
     """An encoded frame, shared by all sessions that receive it. `wire` is a server's whole WebSocket frame;
-    `text` is what an ASGI server sends, which frames by itself."""
+    `text` is what an ASGI server sends, which frames by itself; `data` is its JSON alone."""
 
-    __slots__ = ("_begin", "wire")
+    __slots__ = ("_begin", "content", "wire")
 
     def __init__(self, content: HubFrame) -> None:
+        self.content = content
         data = _encoder.encode(content)
         head = _head(len(data))
         self._begin = len(head)
         self.wire = head + data
 
     @property
+    def data(self) -> bytes:
+        return self.wire[self._begin :]
+
+    @property
     def text(self) -> str:
-        return self.wire[self._begin :].decode()
+        return self.data.decode()
 
 
 def _head(length: int) -> bytes:

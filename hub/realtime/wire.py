@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any, Final, Protocol
 
 from hub.realtime.protocol import Frame
@@ -44,7 +44,7 @@ class Wire(Protocol):
 
 
 class SendWire:
-    """See `Wire`. `run` serves it until `finish` has closed the socket."""
+    """See `Wire`. `serve` sends what is written until `finish` has closed the socket."""
 
     def __init__(self, send: AsgiSend) -> None:
         self._send = send
@@ -78,26 +78,42 @@ class SendWire:
         self._work.set()
         asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._given_up.set)
 
+    async def serve(self, reading: Coroutine[Any, Any, None]) -> None:
+        """Send, beside `reading`, until one of the two ends, or the peer has had its time to take the
+        goodbye."""
+        tasks = {asyncio.create_task(work) for work in (self.run(), reading, self._given_up.wait())}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
     async def run(self) -> None:
         """Send what is written. Raises what `send` raises when the socket is gone."""
         try:
             while True:
                 while self._queue:
-                    await self._send({"type": "websocket.send", "text": self._queue[0].text})
+                    await self._pass(self._queue[0])
                     # counted until the network has taken it
                     self.backlog_bytes -= len(self._queue.popleft().wire)
                 self.congested = False
                 self._empty.set()
                 if self._close is not None:
-                    code, reason = self._close
-                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                    await self._end(*self._close)
                     return
                 self._work.clear()
-                await self._work.wait()
+                await self._rest(self._work)
         finally:
             self._queue.clear()
             self._empty.set()
 
-    async def given_up(self) -> None:
-        """Wait until the peer has had its time to take the goodbye."""
-        await self._given_up.wait()
+    async def _pass(self, frame: Frame) -> None:
+        await self._send({"type": "websocket.send", "text": frame.text})
+
+    async def _end(self, code: int, reason: str) -> None:
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def _rest(self, work: asyncio.Event) -> None:
+        """Until there is something to send."""
+        await work.wait()
