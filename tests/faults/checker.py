@@ -83,6 +83,7 @@ class Load:
         pace: float,
         token: Callable[[Principal], str],
         patience: float,
+        within: float,
     ) -> None:
         self.problems: list[str] = []
         self.clients: list[Client] = []
@@ -92,6 +93,7 @@ class Load:
         self._database_url = database_url
         self._token = token
         self._patience = patience
+        self._within = within
         self._actors: list[Actor] = []
         for hotel in hotels:
             cast = [(f"guest {room}", hotel.tablet(room)) for room in range(guests)]
@@ -135,11 +137,11 @@ class Load:
         if not await self._until(lambda: self.answered >= wanted, seconds):
             raise AssertionError(listed([*self.problems, f"only {self.answered} of {wanted} answers"]))
 
-    async def healed(self, within: float = CONVERGED_SECONDS) -> Healing:
+    async def healed(self) -> Healing:
         """The fault is over now: wait for the first command that is answered again, then for all screens.
 
         A screen is up to date when it has been told of everything that its hotel's log held at that first
-        answer. One that is later than `within` seconds becomes a problem.
+        answer. One that is later than `within` becomes a problem.
         """
         called = time.monotonic()
 
@@ -153,8 +155,10 @@ class Load:
             return Healing(_ANSWER_SECONDS, 0.0)
         answered = first() or called
         late = self._lateness.seconds
-        for name in await self._until_current(answered, within):
-            self.problems.append(f"{name} was not up to date {within:.0f} s after the service answered again")
+        for name in await self._until_current(answered):
+            self.problems.append(
+                f"{name} was not up to date {self._within:.0f} s after the service answered again"
+            )
         converged = time.monotonic() - answered - (self._lateness.seconds - late)
         return Healing(answered - called, max(0.0, converged))
 
@@ -178,9 +182,9 @@ class Load:
             actor.result()
         for actor in late:
             actor.cancel()
-        behind = await self._until_current(time.monotonic(), CONVERGED_SECONDS * 2)
+        behind = await self._until_current(time.monotonic())
         self.problems += [f"{name} never got to the end of the log" for name in behind]
-        await self._until(self._witnessed.empty, CONVERGED_SECONDS)
+        await self._until(self._witnessed.empty, self._within)
         await self.leave()
         async with _connection(self._database_url()) as connection:
             for hotel in self._hotels:
@@ -232,8 +236,8 @@ class Load:
         what = f"{client.name}, compared with a fresh screen"
         self.problems += truth.differences(what, fresh.shown.documents, client, now, _KINDS)
 
-    async def _until_current(self, since: float, within: float) -> list[str]:
-        """The names of those who have not been told of the heads of now `within` seconds after `since`."""
+    async def _until_current(self, since: float) -> list[str]:
+        """The names of those who have not been told of the heads of now in time, counted from `since`."""
         async with _connection(self._database_url()) as connection:
             rows = await connection.fetch("SELECT tenant_id, epoch::text, seq FROM app.tenant_heads")
         heads = {row["tenant_id"]: (row["epoch"], row["seq"]) for row in rows}
@@ -241,7 +245,7 @@ class Load:
         def behind() -> list[str]:
             return [client.name for client in self.clients if not self._reached(client, heads)]
 
-        await self._until(lambda: not behind(), since + within - time.monotonic())
+        await self._until(lambda: not behind(), since + self._within - time.monotonic())
         return behind()
 
     def _reached(self, client: Client, heads: dict[object, tuple[str, int]]) -> bool:
@@ -299,9 +303,10 @@ async def checked(
     pace: float = 0.4,
     token: Callable[[Principal], str] = token_of,
     patience: float = 3.0,
+    within: float = CONVERGED_SECONDS,
 ) -> AsyncIterator[Load]:
     """A load inside the block, judged at its end. `pace` is the longest pause of each person in seconds,
-    `patience` after how many seconds a command is sent again."""
+    `patience` after how many seconds a command is sent again, `within` how soon a screen must be up to date."""
     load = Load(
         hotels,
         address,
@@ -311,6 +316,7 @@ async def checked(
         pace=pace,
         token=token,
         patience=patience,
+        within=within,
     )
     try:
         await load.start()
