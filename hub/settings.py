@@ -54,10 +54,21 @@ Rate = Annotated[
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings. Sizes in bytes, times in seconds unless the name says `ms`."""
 
-    # Server and database; each pool connects to it as its own role.
+    # Server and database; each pool connects to it as its own role. Of several, as in `host:port,host:port`,
+    # the one that is the primary is found, again after each promotion. It may lead to a pooler: PgBouncer.
     database_url: Annotated[
         str, Meta(pattern=r"\Apostgres(ql)?://", description="postgresql://host:port/database")
     ]
+    # Behind a pooler: PostgreSQL itself, for LISTEN, locks and migrations. Unset: `database_url` is that.
+    direct_database_url: Annotated[
+        Annotated[str, Meta(pattern=r"\Apostgres(ql)?://")] | None,
+        Meta(description="postgresql://host:port/database"),
+    ] = None
+    # Prepared statements that a connection keeps. Unset: 512, and none behind a pooler, which in transaction
+    # mode forgets them: PgBouncer before 1.21 always, since then without its max_prepared_statements.
+    statement_cache: Annotated[
+        Annotated[int, Meta(ge=0, le=10_000)] | None, Meta(description="statements, 0 to 10000")
+    ] = None
     # A password per role; unset where the server trusts the connection (a local socket, a certificate).
     api_password: Password = None
     relay_password: Password = None
