@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
@@ -21,7 +22,15 @@ from msgspec import Raw, Struct, structs
 
 from hub.db.queries import load
 from hub.db.scope import Scope
-from hub.errors import HubError, InvalidInput, OperationInProgress, OperationMismatch, UnknownCommand
+from hub.errors import (
+    HubError,
+    Internal,
+    InvalidInput,
+    OperationInProgress,
+    OperationMismatch,
+    UnknownCommand,
+)
+from hub.telemetry.histogram import Histogram
 
 if TYPE_CHECKING:
     from hub.db.database import Database
@@ -64,12 +73,17 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 
 class Operations:
-    """The table of all operations, and the one way to call them. `vault` has the hotels' keys."""
+    """The table of all operations, and the one way to call them. `vault` has the hotels' keys.
+
+    `seconds` are by name and outcome: `ok`, the code of an error, or `cancelled`; what is not in the table
+    counts as `unknown`.
+    """
 
     def __init__(self, database: Database, vault: Vault, table: Iterable[Operation]) -> None:
         self._database = database
         self._vault = vault
         self._table = {operation.name: operation for operation in table}
+        self.seconds: dict[tuple[str, str], Histogram] = {}
 
     async def call(self, name: str, principal: Principal, op_id: UUID | None, raw: bytes | Raw) -> Raw:
         """Run operation `name` with JSON arguments `raw`; the encoded result.
@@ -78,6 +92,20 @@ class Operations:
         used for something else, OperationInProgress while the same id is still being worked on, Unavailable,
         and what the operation itself refuses.
         """
+        started, outcome = time.perf_counter(), "cancelled"
+        try:
+            answer = await self._call(name, principal, op_id, raw)
+            outcome = "ok"
+            return answer
+        except Exception as error:
+            outcome = error.code if isinstance(error, HubError) else Internal.code
+            raise
+        finally:
+            known = name if name in self._table else "unknown"
+            times = self.seconds.setdefault((known, outcome), Histogram())
+            times.add(time.perf_counter() - started)
+
+    async def _call(self, name: str, principal: Principal, op_id: UUID | None, raw: bytes | Raw) -> Raw:
         operation = self._table.get(name)
         if operation is None:
             raise UnknownCommand(f"there is no command {name[:64]!r}", field="name")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
 
+from hub.db.watched import Watched
 from hub.errors import SettingError, Unavailable
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ async def connect(settings: Settings, role: Role) -> Connection:
     return connection
 
 
-async def create_pool(settings: Settings, role: Role, size: int, *, total: int | None = None) -> Pool:
+async def create_pool(settings: Settings, role: Role, size: int, *, total: int | None = None) -> Watched:
     """A pool of at most `size` connections, proven to be `role`.
 
     `total` is what all pools of all processes want of the server together; it must have room for them.
@@ -105,7 +106,7 @@ async def create_pool(settings: Settings, role: Role, size: int, *, total: int |
     Raises SettingError for a wrong role or too small a server, Unavailable when the server does not answer.
     """
     with _explained(role):
-        pool: Pool = await asyncpg.create_pool(
+        pool = await Watched(
             settings.database_url,
             user=role.value,
             password=password(settings, role),

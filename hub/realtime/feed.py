@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -23,6 +24,7 @@ from msgspec import Struct
 from hub.errors import HubError
 from hub.log.event import Event, Head, Page
 from hub.realtime.protocol import event_frame
+from hub.realtime.tally import Tally
 
 if TYPE_CHECKING:
     from hub.realtime.session import Session
@@ -47,11 +49,11 @@ class Feed:
     """One tenant on one node. `epoch` and `seq` are its position; `seq` is -1 until a head has been read
     after the subscription was confirmed."""
 
-    def __init__(self, tenant_id: UUID, read: ReadPage, page: int) -> None:
+    def __init__(self, tenant_id: UUID, read: ReadPage, page: int, tally: Tally | None = None) -> None:
         self.tenant_id = tenant_id
         self.epoch: UUID | None = None
         self.seq = -1
-        self.filled = 0
+        self.tally = tally or Tally()
         self._read = read
         self._page = page
         self._topics: dict[str, set[Session]] = {}
@@ -134,6 +136,7 @@ class Feed:
             self._parked[event.seq] = event
 
     def _deliver(self, event: Event) -> None:
+        started = time.perf_counter()
         self.seq = event.seq
         frame = event_frame(event)
         members: set[Session] = set()
@@ -141,6 +144,7 @@ class Feed:
             members.update(self._topics.get(topic, ()))
         for session in members:
             session.deliver(event.seq, frame)
+        self.tally.delivered(len(members), event.at, started)
         if event.kind == ENDED:
             reason = _end.decode(event.data).reason
             for session in members:
@@ -179,7 +183,7 @@ class Feed:
             return False  # settled anew meanwhile: this page belongs to the past
         if page.epoch == epoch and page.floor <= self.seq:
             for event in page.events:
-                self.filled += event.seq > self.seq
+                self.tally.filled += event.seq > self.seq
                 self.receive(event)
             lost = self.seq == seq < page.head
         else:

@@ -14,6 +14,7 @@ from hub.errors import HubError
 from hub.log.event import Event, Head
 from hub.realtime.feed import Feed
 from hub.realtime.protocol import CloseCode
+from hub.realtime.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -49,6 +50,7 @@ class Node:
         heads_alone_seconds: float,
     ) -> None:
         self.sessions: set[Session] = set()
+        self.tally = Tally()
         self.leaving = False  # the process is about to end: no new session
         self._empty = asyncio.Event()
         self._empty.set()
@@ -72,7 +74,7 @@ class Node:
     @property
     def filled(self) -> int:
         """Events that came from the log because the broker had not brought them."""
-        return sum(feed.filled for feed in self._feeds.values())
+        return self.tally.filled
 
     # sessions
 
@@ -80,7 +82,7 @@ class Node:
         """The tenant's feed, its subscription confirmed. Add a session at once, or it may go again."""
         feed = self._feeds.get(tenant_id)
         if feed is None:
-            feed = Feed(tenant_id, self._page, self._page_events)
+            feed = Feed(tenant_id, self._page, self._page_events, self.tally)
             feed.on_suspicion(self._look.set)
             self._feeds[tenant_id] = feed
             self._by_channel[self._channels.events(tenant_id)] = feed
@@ -93,13 +95,16 @@ class Node:
     def add(self, session: Session) -> None:
         """A session begins."""
         self.sessions.add(session)
+        self.tally.sessions[session.principal.kind] += 1
         self._empty.clear()
         self._idle_since.pop(session.feed.tenant_id, None)
         session.feed.add(session)
 
     def remove(self, session: Session) -> None:
         """A session is over."""
-        self.sessions.discard(session)
+        if session in self.sessions:
+            self.sessions.remove(session)
+            self.tally.sessions[session.principal.kind] -= 1
         session.feed.remove(session)
         if not self.sessions:
             self._empty.set()

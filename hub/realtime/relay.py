@@ -28,6 +28,8 @@ from hub.db.pool import DATABASE_ERRORS
 from hub.errors import HubError
 from hub.log.store import RelayLog
 from hub.realtime.broker import BrokerDown
+from hub.realtime.tally import add_age
+from hub.telemetry.histogram import Histogram
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
@@ -54,13 +56,16 @@ _log = logging.getLogger(__name__)
 class Relay:
     """`connect` opens a connection as hub_relay. Call `run` in a task; it serves until cancelled.
 
-    `standing` is set while this process is the relay.
+    `standing` is set while this process is the relay. `lag` are the seconds from an event's own time until it
+    was published, `behind` the events that waited when the relay looked last.
     """
 
     def __init__(
         self, connect: Callable[[], Coroutine[Any, Any, Connection]], broker: Broker, channels: Channels
     ) -> None:
         self.standing = asyncio.Event()
+        self.lag = Histogram()
+        self.behind = 0
         self._connect = connect
         self._broker = broker
         self._channels = channels
@@ -75,6 +80,7 @@ class Relay:
                     await self._serve(connection)
                 finally:
                     self.standing.clear()
+                    self.behind = 0
                     # The lock goes with the connection, at once and whatever state it is in.
                     connection.terminate()
             except (*DATABASE_ERRORS, HubError) as error:
@@ -109,6 +115,7 @@ class Relay:
             self._rung.clear()
             async with asyncio.timeout(_ANSWER_SECONDS):
                 events = await watch.look(loop.time())
+            self.behind = watch.behind
             if events:
                 await self._publish(events)
             busy = rate.add(len(events), loop.time()) > _BUSY_PER_SECOND
@@ -135,6 +142,8 @@ class Relay:
         except BrokerDown:
             # Nodes compare heads when they are connected again, and every few seconds anyway.
             return
+        for event in events:
+            add_age(self.lag, event.at)
 
     async def _announce(self) -> None:
         try:
@@ -159,7 +168,10 @@ class Rate:
 
 
 class Watch:
-    """What is new in the log. Remembers the last published seq of each tenant, and how to look."""
+    """What is new in the log. Remembers the last published seq of each tenant, and how to look.
+
+    `behind` is how many events the last look found new, those included that it could not read at once.
+    """
 
     def __init__(self, log: RelayLog) -> None:
         self._log = log
@@ -167,6 +179,7 @@ class Watch:
         self._cursor = ""
         self._stuck_since = 0.0
         self.by_heads = False
+        self.behind = 0
 
     async def start(self) -> None:
         """Everything up to now counts as published."""
@@ -183,6 +196,7 @@ class Watch:
             self.by_heads = True
             return await self._look_by_heads()
         fresh = self._take(rows)
+        self.behind = len(fresh)
         if cursor != self._cursor or len(fresh) == len(rows):
             self._stuck_since = now
         self._cursor = cursor
@@ -196,6 +210,7 @@ class Watch:
             for head in heads
             if head.seq > self._published.get(head.tenant_id, 0)
         }
+        self.behind = sum(head.seq - changed[head.tenant_id] for head in heads if head.tenant_id in changed)
         rows = await self._log.events_after(changed, _PER_TENANT) if changed else []
         fresh = self._take(rows)
         for tenant_id in changed.keys() - {event.tenant_id for event in rows}:

@@ -194,6 +194,7 @@ class Session:
             self.phase = Phase.CLOSED
             self.generation += 1
             self._clear()
+            self.feed.tally.closes[code] += 1
             text = reason or code.reason
             wait = (self.retry_ms if retry_ms is None else retry_ms) if code.reconnect else 0
             self.wire.finish(Frame(Bye(code.value, text, wait)), code.value, short(text))

@@ -70,6 +70,7 @@ class Limiter:
     """Counts hits. Make it on the running loop, and close it there.
 
     `away` is the task that waits for Redis to come back; None while it answers, or when there is none.
+    `refusals` counts the hits of each rule that were one too many.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -86,6 +87,7 @@ class Limiter:
         self._paid: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._buying: dict[str, asyncio.Event] = {}
         self.away: asyncio.Task[None] | None = None
+        self.refusals = dict.fromkeys(Rule, 0)
         self._closed = False
         self._turn = asyncio.Semaphore(_CONNECTIONS)
         self._shared: SlidingWindowCounterRateLimiter | None = None
@@ -115,6 +117,7 @@ class Limiter:
         name = self._name(rule, identifiers)
         seconds = await self._wait(rule, name)
         if seconds > 0:
+            self.refusals[rule] += 1
             rounded = math.ceil(seconds)
             raise RateLimited(f"Too many requests; try again in {rounded} s.", retry_after_seconds=rounded)
 

@@ -64,8 +64,9 @@ def check_new(password: str, *, email: str, name: str) -> str:
 class Passwords:
     """Hashes and verifies, with at most `processes` at a time and `waiting` more in line.
 
-    Past that, a call raises RateLimited. The processes start with the first calls, in a few hundredths of a
-    second; call `aclose` at the end. `rounds` is the cost of bcrypt: 12 is a quarter of a second.
+    Past that, a call raises RateLimited; `refusals` counts those. The processes start with the first calls,
+    in a few hundredths of a second; call `aclose` at the end. `rounds` is the cost of bcrypt: 12 is a quarter
+    of a second.
     """
 
     def __init__(self, *, processes: int, waiting: int, rounds: int = 12) -> None:
@@ -76,6 +77,7 @@ class Passwords:
         self._nobody = f"$2b${rounds:02d}${'.' * 53}"
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
         self._open = 0
+        self.refusals = 0
         self._lanes: list[asyncio.Task[None]] = []
         self._closed = False
 
@@ -104,6 +106,11 @@ class Passwords:
         """Whether `stored` has another cost than new ones: hash again at the next sign-in that succeeds."""
         return not stored.startswith(f"$2b${self._rounds:02d}$")
 
+    @property
+    def line(self) -> int:
+        """How many are worked on or wait."""
+        return self._open
+
     async def aclose(self) -> None:
         """End the processes; whoever still waits gets Unavailable."""
         self._closed = True
@@ -117,6 +124,7 @@ class Passwords:
         if self._closed:
             raise _away()
         if self._open >= self._most:
+            self.refusals += 1
             raise RateLimited("Too many people sign in at this moment; try again.", retry_after_seconds=1)
         if len(self._lanes) < self._processes and self._open >= len(self._lanes):
             self._lanes.append(asyncio.create_task(self._lane(), name="passwords"))

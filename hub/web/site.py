@@ -14,6 +14,7 @@ from hub.web.context import RequestContexts
 from hub.web.headers import SecurityHeaders
 from hub.web.problems import handlers
 from hub.web.rate import AddressLimit
+from hub.web.requests import CountRequests, Requests
 
 if TYPE_CHECKING:
     from hub.security.limits import Limiter
@@ -23,11 +24,14 @@ class Site(Starlette):
     """The middleware stands outside Starlette's own, so that the answer to a bug has its headers too."""
 
     limiter: Limiter | None = None
+    requests: Requests | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
         app = super().build_middleware_stack()
         if self.limiter is not None:
             app = AddressLimit(app, self.limiter)
+        if self.requests is not None:
+            app = CountRequests(app, self.requests, self.routes)
         return RequestContexts(SecurityHeaders(app))
 
 
@@ -36,10 +40,11 @@ def site(
     lifespan: Lifespan[Starlette] | None = None,
     *,
     limiter: Limiter | None = None,
+    requests: Requests | None = None,
 ) -> Starlette:
     """`routes` with the pages and /api/openapi.json beside them; every error is a problem document.
 
-    With a `limiter`, requests to /api/ from one address are counted.
+    With a `limiter`, requests to /api/ from one address are counted; with `requests`, all for the metrics.
     """
     app = Site(
         routes=[*routes, openapi.route(routes), *pages.routes()],
@@ -47,6 +52,7 @@ def site(
         lifespan=lifespan,
     )
     app.limiter = limiter
+    app.requests = requests
     # A redirect would repeat the Host header, which anyone can set.
     app.router.redirect_slashes = False
     return app

@@ -175,7 +175,7 @@ async def test_a_hole_is_filled_once() -> None:
     await settled(feed)
     assert wire.seqs() == list(range(1, 11))
     assert log.reads == 1
-    assert feed.filled == 3, "what was parked did not come from the log"
+    assert feed.tally.filled == 3, "what was parked did not come from the log"
 
 
 async def test_a_hole_that_opens_while_another_is_filled_is_filled_too() -> None:
