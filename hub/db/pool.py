@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import asyncpg
 
+from hub.db.dial import NotPrimary, Pooler, dial
 from hub.db.watched import Watched
 from hub.errors import SettingError, Unavailable
 
@@ -28,6 +29,7 @@ _STATEMENT_CACHE: Final = 512
 # asyncpg reconnects after 50,000 queries by default: at 1,000 a second that is a cold cache every minute.
 _NEVER: Final = 10**9
 _IDLE_SECONDS: Final = 300.0
+_CONNECT_SECONDS: Final = 10.0
 
 # Longer than any statement of these roles may take: past it the network swallows what is sent, and without an
 # end here a task would wait until TCP gives up. Migrations have no such limit.
@@ -76,17 +78,18 @@ def password(settings: Settings, role: Role) -> str | None:
             return settings.migrator_password
 
 
-async def connect(settings: Settings, role: Role) -> Connection:
+async def connect(settings: Settings, role: Role, *, replica: str | None = None) -> Connection:
     """A connection of its own, outside any pool, proven to be `role`. For LISTEN, locks and migrations.
 
-    Raises SettingError when it is another role, and Unavailable when the server does not answer.
+    To the primary, or to the `replica` with this URL. Raises SettingError when it is another role, and
+    Unavailable when the server does not answer.
     """
     with _explained(role):
-        connection: Connection = await asyncpg.connect(
-            settings.database_url,
+        connection: Connection = await (asyncpg.connect if replica else dial)(
+            replica or direct_url(settings),
             user=role.value,
             password=password(settings, role),
-            timeout=10,
+            timeout=_CONNECT_SECONDS,
             command_timeout=_PATIENCE.get(role),
             server_settings=_label(role),
         )
@@ -98,36 +101,52 @@ async def connect(settings: Settings, role: Role) -> Connection:
     return connection
 
 
-async def create_pool(settings: Settings, role: Role, size: int, *, total: int | None = None) -> Watched:
-    """A pool of at most `size` connections, proven to be `role`.
+async def create_pool(
+    settings: Settings, role: Role, size: int, *, total: int | None = None, replica: str | None = None
+) -> Watched:
+    """A pool of at most `size` connections, proven to be `role`: to the primary, or to the `replica` with
+    this URL.
 
     `total` is what all pools of all processes want of the server together; it must have room for them.
     Nothing is reset between two uses: the hub keeps no session state, and a reset costs a round trip.
     Raises SettingError for a wrong role or too small a server, Unavailable when the server does not answer.
     """
+    pooled = settings.direct_database_url is not None
+    cache = settings.statement_cache
+
+    async def primary(url: str, **options: Any) -> Connection:
+        return await dial(url, pooled=pooled, **options)
+
     with _explained(role):
         pool = await Watched(
-            settings.database_url,
+            replica or settings.database_url,
+            connect=None if replica else primary,
             user=role.value,
             password=password(settings, role),
             min_size=1,
             max_size=size,
             max_queries=_NEVER,
             max_inactive_connection_lifetime=_IDLE_SECONDS,
-            statement_cache_size=_STATEMENT_CACHE,
+            statement_cache_size=(0 if pooled else _STATEMENT_CACHE) if cache is None else cache,
             max_cached_statement_lifetime=0,
-            timeout=10,
+            timeout=_CONNECT_SECONDS,
             command_timeout=_PATIENCE.get(role),
             server_settings=_label(role),
             reset=_keep,
         )
     try:
         async with pool.acquire() as connection:
-            await _prove(connection, role, total or size)
+            # behind a pooler the server sees the pooler's connections, not the hub's
+            await _prove(connection, role, 1 if pooled else total or size)
     except BaseException:  # a cancellation too must not leave it open
         pool.terminate()
         raise
     return pool
+
+
+def direct_url(settings: Settings) -> str:
+    """Where PostgreSQL itself is, with no pooler in between."""
+    return settings.direct_database_url or settings.database_url
 
 
 def unconnected() -> Pool:
@@ -168,6 +187,14 @@ def _explained(role: Role) -> Iterator[None]:
     """Why no connection was made, as what to do about it."""
     try:
         yield
+    except Pooler:
+        raise SettingError(
+            "a pooler stands before PostgreSQL, and the hub needs PostgreSQL itself too; "
+            "set HUB_DIRECT_DATABASE_URL to its own address.",
+            field="HUB_DIRECT_DATABASE_URL",
+        ) from None
+    except NotPrimary as error:
+        raise Unavailable(f"the database takes no orders: {error}") from error
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
         raise Unavailable("the database does not answer") from error
     except asyncpg.TooManyConnectionsError as error:
