@@ -40,7 +40,7 @@ class NotPrimary(ConnectionError):
     """The server takes no writes, or a promotion has left it behind."""
 
 
-class Pooler(Exception):
+class Pooler(ConnectionError):
     """A pooler stands in between where PostgreSQL itself is needed."""
 
 
