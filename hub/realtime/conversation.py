@@ -136,6 +136,8 @@ class Conversation:
 
     def gone(self) -> None:
         """The socket is closed."""
+        if not self._over and (self.session is None or self.session.phase is not Phase.CLOSED):
+            self._house.node.tally.closes[None] += 1
         self._over = True
         self._wait_no_more()
         tasks = self._house.tasks
@@ -266,6 +268,7 @@ class Conversation:
         if self.session is not None:
             self.session.close(code, reason, retry_ms)
             return
+        self._house.node.tally.closes[code] += 1
         text = reason or code.reason
         wait = (self._house.settings.retry_ms if retry_ms is None else retry_ms) if code.reconnect else 0
         self.wire.finish(Frame(Bye(code.value, text, wait)), code.value, short(text))

@@ -59,19 +59,25 @@ class Endpoint:
 
     async def __call__(self, scope: AsgiMessage, receive: AsgiReceive, send: AsgiSend) -> None:
         await receive()  # websocket.connect
+        handshakes = self.house.node.tally.handshakes
         if self.house.node.leaving:
+            handshakes["draining"] += 1
             await _unavailable(send, self.house.settings.retry_ms / 1000, "the hub is restarting")
             return
-        if SUBPROTOCOL not in scope["subprotocols"] or not self._origins.admit(scope["headers"]):
+        spoken = SUBPROTOCOL in scope["subprotocols"]
+        if not spoken or not self._origins.admit(scope["headers"]):
+            handshakes["origin" if spoken else "protocol"] += 1
             await send({"type": "websocket.close"})  # answers 403 before the upgrade
             return
         if (seconds := self._admission.wait()) > 0:
+            handshakes["crowded"] += 1
             await _unavailable(send, seconds, "too many connect at once")
             return
         host = _host(scope["headers"])
         handshake: Handshake | None = scope.get("extensions", {}).get(EXTENSION)
         try:
             await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+            handshakes["accepted"] += 1
             if handshake is None:
                 await self._serve_by_send(receive, send, host)
             else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
@@ -17,6 +18,7 @@ from msgspec import Struct
 from hub.errors import HubError, TenantClosed, TokenExpired
 from hub.log.event import Page, Position, State
 from hub.realtime.protocol import CloseCode, event_frame, snapshot_frame
+from hub.realtime.tally import Way
 
 if TYPE_CHECKING:
     from hub.realtime.session import Session
@@ -103,6 +105,8 @@ class _Join:
         self._generation = generation
         self._past = past
         self._cursor = cursor
+        self._way: Way = "nothing"
+        self._started = time.perf_counter()
 
     async def run(self) -> None:
         session, past, feed = self._session, self._past, self._session.feed
@@ -123,6 +127,7 @@ class _Join:
                 self._cursor = await self._replay(self._cursor)
                 checked = True
             if self._cursor is not None and session.go_live(self._cursor.seq, base):
+                feed.tally.joins[self._way].add(time.perf_counter() - self._started)
                 session.heartbeat(past.server_time())
                 return
 
@@ -132,6 +137,7 @@ class _Join:
         state = await self.still(self._past.state(session.feed.tenant_id))
         if state.epoch != session.feed.epoch:
             return None
+        self._way = "snapshot"
         session.write(snapshot_frame(state, session.topics))
         await self.still(_taken(session, self._past))
         return Position(state.epoch, state.seq)
@@ -149,6 +155,9 @@ class _Join:
             or last - cursor.seq != len(page.events)
         ):
             return None
+        if page.events:
+            session.feed.tally.replayed += len(page.events)
+            self._way = "replay" if self._way == "nothing" else self._way
         for event in page.events:
             if not session.topics.isdisjoint(event.topics):
                 session.write(event_frame(event))
