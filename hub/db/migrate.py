@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 from msgspec import Struct
 
-from hub.db.pool import DATABASE_ERRORS, Role, connect, password
+from hub.db.dial import Pooler, dial
+from hub.db.pool import DATABASE_ERRORS, Role, connect, direct_url, password
 from hub.errors import SettingError, Unavailable
 from hub.resources import sql_directory
 
@@ -132,7 +133,12 @@ async def migrate(
 async def prepare(settings: Settings) -> None:
     """Make roles, schema and bookkeeping as the user of HUB_DATABASE_URL; changes only what differs."""
     try:
-        connection: Connection = await asyncpg.connect(settings.database_url, timeout=10)
+        connection = await dial(direct_url(settings), timeout=10)
+    except Pooler:
+        raise SettingError(
+            "a pooler stands before PostgreSQL; set HUB_DIRECT_DATABASE_URL to PostgreSQL itself.",
+            field="HUB_DIRECT_DATABASE_URL",
+        ) from None
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
         raise Unavailable("the database does not answer") from error
     except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:

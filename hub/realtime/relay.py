@@ -49,7 +49,8 @@ _BUSY_PER_SECOND: Final = 50.0
 _STUCK_SECONDS: Final = 2.0
 _ROWS: Final = 5000
 _PER_TENANT: Final = 500
-_ANSWER_SECONDS: Final = 5.0
+# A server that says nothing for so long may have lost its place to another: connect anew, whoever answers.
+_ANSWER_SECONDS: Final = 3.0
 _log = logging.getLogger(__name__)
 
 
@@ -91,8 +92,9 @@ class Relay:
         log = RelayLog(connection)
         await log.limit_silence()
         while True:
-            if await log.acquire():
-                break
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                if await log.acquire():
+                    break
             await asyncio.sleep(random.uniform(0.5, 1.5) * _CANDIDATE_SECONDS)
         connection.add_termination_listener(lambda _: self._rung.set())
         await connection.add_listener(BELL, lambda *_: self._rung.set())
