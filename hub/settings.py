@@ -83,6 +83,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         Annotated[str, Meta(pattern=r"\A(rediss?|unix)://")] | None,
         Meta(description="redis://, rediss:// or unix:// and an address"),
     ] = None
+    # Replicas of the primary for reads that may be some seconds old: menus, pictures, lists of orders and of
+    # the audit, states for screens that join. One server each, with the passwords of above; each process takes
+    # as many connections to each of them as to the primary, and one more.
+    replica_url: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"\Apostgres(ql)?://")], ...],
+        Meta(description="postgresql://host:port/database, comma between replicas"),
+    ] = ()
+    # The oldest that such a read may be; a replica that lags more is left out until it has caught up.
+    replica_lag_seconds: Seconds = 5.0
+
     # Prefix of every Redis channel and key: two hubs on one Redis must differ here, or they hear each other.
     namespace: Annotated[str, Meta(pattern=r"\A[a-z0-9_-]{1,64}\Z", description="1-64 of a-z 0-9 _ -")] = (
         "hub"
@@ -182,6 +192,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     header_seconds: Seconds = 10.0
     # The same for a whole request, body and all: a slow line carries 64 KiB in that time.
     request_seconds: Seconds = 60.0
+    # /metrics for Prometheus, in plain HTTP on an address of its own. Unset: there is none.
+    metrics_port: Annotated[
+        Annotated[int, Meta(ge=0, le=65_535)] | None, Meta(description="a TCP port, 0 picks a free one")
+    ] = None
+    # They name no hotel and no guest, but they tell how busy all of them are. Where others than this machine
+    # can ask, a token is a must.
+    metrics_host: Annotated[str, Meta(min_length=1, description="an address to listen on")] = "127.0.0.1"
+    # Set: only who brings it gets an answer, as `Authorization: Bearer <token>`.
+    metrics_token: Annotated[
+        Annotated[str, Meta(pattern=r"\A[!-~]{16,256}\Z")] | None,
+        Meta(description="16 to 256 visible ASCII characters"),
+    ] = None
     # Addresses and networks whose X-Forwarded-For and -Proto are believed. Unset: nobody's; behind a proxy
     # all clients then count as one address and no answer carries HSTS.
     trusted_proxies: Annotated[
@@ -262,8 +284,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 _FIELDS: Final = {f"HUB_{field.name.upper()}": field for field in msgspec.structs.fields(Settings)}
 # Also every file: one that was named by mistake may hold another's secret.
-_UNREPEATABLE: Final = ("_PASSWORD", "_URL", "_KEYS", "_FILE")
-_LISTS: Final = frozenset({"HUB_TRUSTED_PROXIES", "HUB_ALLOWED_ORIGINS"})
+_UNREPEATABLE: Final = ("_PASSWORD", "_TOKEN", "_URL", "_KEYS", "_FILE")
+_LISTS: Final = frozenset({"HUB_REPLICA_URL", "HUB_TRUSTED_PROXIES", "HUB_ALLOWED_ORIGINS"})
 _KEYS: Final = {"HUB_MASTER_KEYS": MasterKey}
 _FILE: Final = "_FILE"
 _NAMES: Final = frozenset({*_FIELDS, *(f"{name}{_FILE}" for name in _FIELDS)})
@@ -299,6 +321,11 @@ def load(environ: Mapping[str, str], required: frozenset[str] = TO_SERVE) -> Set
         missing = "HUB_TLS_KEY" if settings.tls_key is None else "HUB_TLS_CERTIFICATE"
         raise SettingError(
             f"{missing} is missing; set HUB_TLS_CERTIFICATE and HUB_TLS_KEY, or none of them.", field=missing
+        )
+    if settings.metrics_token is None and not _is_loopback(settings.metrics_host):
+        raise SettingError(
+            "HUB_METRICS_TOKEN is missing; set it when HUB_METRICS_HOST is an address that others can reach.",
+            field="HUB_METRICS_TOKEN",
         )
     return settings
 
@@ -359,6 +386,13 @@ def _sound(name: str, value: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _expected(wanted: type) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from hub.db.database import Database
+    from hub.db.scope import Scope
     from hub.security.principal import Principal
 
 
@@ -22,8 +23,11 @@ def routes(gate: Gate, database: Database, platform: Database) -> list[Guarded]:
 
     async def of_hotel(request: Request, principal: Principal) -> Entries:
         wanted = query(request, AuditFilter)
-        async with database.read(principal.tenant_id, principal.actor()) as scope:
+
+        async def work(scope: Scope) -> Entries:
             return await store.of_hotel(scope, wanted)
+
+        return await database.look(principal.tenant_id, principal.actor(), work)
 
     async def of_platform(request: Request, principal: Principal) -> Entries:
         wanted = query(request, AuditFilter)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
 import asyncpg
 
-from hub.db.scope import Actor, Scope, tenant_scope, utc_now
-from hub.errors import InvalidInput, Unavailable
+from hub.db.pool import DATABASE_ERRORS
+from hub.db.scope import Actor, Scope, admit, replica_scope, tenant_scope, utc_now
+from hub.errors import InvalidInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
+    from hub.db.replicas import Replicas
 
 T = TypeVar("T")
 ATTEMPTS: Final = 3
@@ -50,11 +52,18 @@ _BUSY: Final = (
 
 
 class Database:
-    """Transactions and reads of tenants, as hub_api."""
+    """Transactions and reads of tenants, as hub_api. With `replicas`, `look` asks them."""
 
-    def __init__(self, pool: Pool, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        replicas: Replicas | None = None,
+    ) -> None:
         self.pool = pool
         self.clock = clock
+        self.replicas = replicas
 
     async def transaction(
         self, tenant_id: UUID, actor: Actor, work: Callable[[Scope], Awaitable[T]], *, idempotent: bool
@@ -69,7 +78,12 @@ class Database:
         while True:
             try:
                 async with tenant_scope(
-                    self.pool, tenant_id, actor, read_only=False, clock=self.clock
+                    self.pool,
+                    tenant_id,
+                    actor,
+                    read_only=False,
+                    clock=self.clock,
+                    committed=None if self.replicas is None else self.replicas.committed,
                 ) as scope:
                     return await work(scope)
             except _BUSY as error:
@@ -90,18 +104,59 @@ class Database:
         """Returns when the database answers; raises whatever goes wrong."""
         await self.pool.fetchval("SELECT 1")
 
+    async def look(self, tenant_id: UUID, actor: Actor, work: Callable[[Scope], Awaitable[T]]) -> T:
+        """Run `work`, whose queries a replica may answer: what it finds may be `replica_lag_seconds` old, but
+        holds what the tenant has committed here and what its client has seen elsewhere.
+
+        Whether the actor is admitted is never old: the primary is asked. What a replica does not find, or
+        fails at, the primary is asked as well, so `work` may run twice. Raises Unavailable.
+        """
+        chosen = None if self.replicas is None else self.replicas.choose(tenant_id)
+        if chosen is not None:
+            replica, pool, position = chosen
+            await self._admit(tenant_id, actor)
+            try:
+                async with replica_scope(
+                    pool, tenant_id, actor, position=position, clock=self.clock
+                ) as scope:
+                    return await work(scope)
+            except NotFound:
+                pass  # what everybody has just been told of may not have come there yet
+            except asyncpg.DataError:
+                pass  # it has not come as far as this tenant needs; or the value is wrong everywhere
+            except DATABASE_ERRORS as error:
+                # who is only busy is asked again the next time
+                if isinstance(error, _LOST) and not (isinstance(error, TimeoutError) or _is_refusal(error)):
+                    replica.doubt()
+        async with self.read(tenant_id, actor, aged=True) as scope:
+            return await work(scope)
+
+    async def _admit(self, tenant_id: UUID, actor: Actor) -> None:
+        if actor.proof is not None:
+            with _told():
+                await admit(self.pool, tenant_id, actor)
+
     @asynccontextmanager
-    async def read(self, tenant_id: UUID, actor: Actor) -> AsyncIterator[Scope]:
+    async def read(self, tenant_id: UUID, actor: Actor, *, aged: bool = False) -> AsyncIterator[Scope]:
         """A read-only transaction of the tenant. Raises Unavailable when the database cannot do it now."""
-        try:
-            async with tenant_scope(self.pool, tenant_id, actor, read_only=True, clock=self.clock) as scope:
+        with _told():
+            async with tenant_scope(
+                self.pool, tenant_id, actor, read_only=True, clock=self.clock, aged=aged
+            ) as scope:
                 yield scope
-        except (*_CONTENDED, *_LOST, *_BUSY) as error:
-            if _is_refusal(error):
-                raise _refused(error) from error
-            raise _unavailable(error) from error
-        except asyncpg.DataError as error:
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What stops a read, as an error of the hub."""
+    try:
+        yield
+    except (*_CONTENDED, *_LOST, *_BUSY) as error:
+        if _is_refusal(error):
             raise _refused(error) from error
+        raise _unavailable(error) from error
+    except asyncpg.DataError as error:
+        raise _refused(error) from error
 
 
 def _unavailable(error: BaseException) -> Unavailable:

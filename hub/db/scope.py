@@ -16,6 +16,9 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from hub.db.pool import DATABASE_ERRORS
+from hub.db.position import UNKNOWN, lsn
+from hub.db.queries import load
 from hub.db.refusals import refusal
 from hub.telemetry.context import current
 
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 SLOW_SECONDS: Final = 0.1
 # For a connection of the pool: who waits for longer asks again later, and no line of them grows without end.
 _WAIT_SECONDS: Final = 10.0
+# For one of a replica's: the primary answers as well.
+_REPLICA_WAIT_SECONDS: Final = 1.0
+POSITION: Final = load("replicas")["position"]
 _log = logging.getLogger(__name__)
 
 
@@ -68,24 +74,29 @@ class Actor(Struct, frozen=True):
 
 class Scope:
     """Runs named queries in one transaction of one tenant. `now` is the hub's clock at its begin, `op_id` the
-    operation that it carries out, if one does. `writes` says whether it may change anything."""
+    operation that it carries out, if one does. `writes` says whether it may change anything; `aged` that what
+    it reads may be some seconds old, so that it takes only queries that say so."""
 
-    __slots__ = ("_connection", "now", "op_id", "tenant_id", "writes")
+    __slots__ = ("_connection", "aged", "now", "op_id", "tenant_id", "writes")
 
-    def __init__(self, connection: Pooled, tenant_id: UUID, now: datetime, *, writes: bool) -> None:
+    def __init__(
+        self, connection: Pooled, tenant_id: UUID, now: datetime, *, writes: bool, aged: bool = False
+    ) -> None:
         self._connection = connection
         self.tenant_id = tenant_id
         self.now = now
         self.writes = writes
+        self.aged = aged
         self.op_id: UUID | None = None
 
     def of(self, tenant_id: UUID) -> Scope:
         """The same transaction for what belongs to another tenant. Row-level security lets hub_admin alone do
         that."""
-        return Scope(self._connection, tenant_id, self.now, writes=self.writes)
+        return Scope(self._connection, tenant_id, self.now, writes=self.writes, aged=self.aged)
 
     async def fetch(self, query: Query, *args: object) -> list[asyncpg.Record]:
         """All rows."""
+        self._check(query)
         started = time.perf_counter()
         rows = await self._connection.fetch(query.text, *args)
         _watch(query, started)
@@ -93,6 +104,7 @@ class Scope:
 
     async def fetchrow(self, query: Query, *args: object) -> asyncpg.Record | None:
         """The first row, or None."""
+        self._check(query)
         started = time.perf_counter()
         row = await self._connection.fetchrow(query.text, *args)
         _watch(query, started)
@@ -105,10 +117,16 @@ class Scope:
 
     async def execute(self, query: Query, *args: object) -> int:
         """Run it; the number of rows it changed."""
+        self._check(query)
         started = time.perf_counter()
         status = await self._connection.execute(query.text, *args)
         _watch(query, started)
         return int(status.rpartition(" ")[2])
+
+    def _check(self, query: Query) -> None:
+        # also where the primary answers: a test without replicas finds the mistake
+        if self.aged and not query.replica:
+            raise RuntimeError(f"{query.name} must not be answered by a replica")
 
 
 def _watch(query: Query, started: float) -> None:
@@ -118,7 +136,7 @@ def _watch(query: Query, started: float) -> None:
         _log.warning("slow query", extra={"query": query.name, "ms": round(seconds * 1000)})
 
 
-def _begin(tenant_id: UUID, actor: Actor, *, read_only: bool) -> str:
+def _begin(tenant_id: UUID, actor: Actor, *, read_only: bool, position: int | None = None) -> str:
     """The message that begins a transaction. SET takes no parameters: only values rebuilt from parsed
     types enter this text, and what is free text travels as hex."""
     context = current.get()
@@ -134,6 +152,10 @@ def _begin(tenant_id: UUID, actor: Actor, *, read_only: bool) -> str:
         f"SET LOCAL app.current_tenant_id = '{UUID(bytes=tenant_id.bytes)}'; "
         f"SET LOCAL app.actor = '{user}|{actor.role}|{UUID(bytes=request_id.bytes)}|{ip}|{agent}'"
     )
+    if position is not None:
+        # A division by zero is the one error that plain SQL can raise. Volatile: nothing is folded away.
+        reached = f"pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= '{lsn(int(position))}'"
+        return f"{text}; SELECT 1 / coalesce({reached}, false)::integer"
     match actor.proof:
         case None:
             return text
@@ -147,25 +169,80 @@ def _begin(tenant_id: UUID, actor: Actor, *, read_only: bool) -> str:
 
 @asynccontextmanager
 async def tenant_scope(
-    pool: Pool, tenant_id: UUID, actor: Actor, *, read_only: bool, clock: Callable[[], datetime] = utc_now
+    pool: Pool,
+    tenant_id: UUID,
+    actor: Actor,
+    *,
+    read_only: bool,
+    clock: Callable[[], datetime] = utc_now,
+    aged: bool = False,
+    committed: Callable[[UUID, int], None] | None = None,
 ) -> AsyncIterator[Scope]:
-    """A transaction of `tenant_id` on a connection of `pool`; commits at the end, rolls back on any error."""
+    """A transaction of `tenant_id` on a connection of `pool`; commits at the end, rolls back on any error.
+
+    `committed` is told a position that the journal had reached after the commit; that costs a round trip.
+    """
     begin = _begin(tenant_id, actor, read_only=read_only)
     # Leaving `acquire` rolls back what is still open, also when the task is cancelled inside a statement.
     async with pool.acquire(timeout=_WAIT_SECONDS) as connection:
-        try:
+        async with _whole(connection):
             await connection.execute(begin)
-            yield Scope(connection, tenant_id, clock(), writes=not read_only)
-        except Exception as error:
-            # A refused command is no fault of the program; left open, asyncpg would log an error for each.
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await connection.execute("ROLLBACK")
-            if isinstance(error, asyncpg.PostgresError) and (told := refusal(error)) is not None:
-                raise told from error
-            raise
+            yield Scope(connection, tenant_id, clock(), writes=not read_only, aged=aged)
         if await _commit(connection) != "COMMIT":
             # An aborted transaction answers ROLLBACK, and no error: somebody has swallowed the one before.
             raise RuntimeError("the transaction was aborted, and nothing was committed")
+        if committed is not None:
+            committed(tenant_id, await _reached(connection))
+
+
+@asynccontextmanager
+async def replica_scope(
+    pool: Pool,
+    tenant_id: UUID,
+    actor: Actor,
+    *,
+    position: int,
+    clock: Callable[[], datetime] = utc_now,
+) -> AsyncIterator[Scope]:
+    """A read-only transaction of `tenant_id` on a replica. Nobody is admitted here: see `admit`.
+
+    Raises asyncpg.DivisionByZeroError when the server has not replayed up to `position`, or is no replica.
+    """
+    begin = _begin(tenant_id, actor, read_only=True, position=position)
+    async with pool.acquire(timeout=_REPLICA_WAIT_SECONDS) as connection:
+        async with _whole(connection):
+            await connection.execute(begin)
+            yield Scope(connection, tenant_id, clock(), writes=False, aged=True)
+        await connection.execute("COMMIT")
+
+
+async def admit(pool: Pool, tenant_id: UUID, actor: Actor) -> None:
+    """Ask the database whether the actor is still admitted, and nothing else; in one round trip."""
+    async with pool.acquire(timeout=_WAIT_SECONDS) as connection, _whole(connection):
+        await connection.execute(f"{_begin(tenant_id, actor, read_only=True)}; COMMIT")
+
+
+@asynccontextmanager
+async def _whole(connection: Pooled) -> AsyncIterator[None]:
+    """Roll back after an error, which is raised as what the database meant to say."""
+    try:
+        yield
+    except Exception as error:
+        # A refused command is no fault of the program; left open, asyncpg would log an error for each.
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            await connection.execute("ROLLBACK")
+        if isinstance(error, asyncpg.PostgresError) and (told := refusal(error)) is not None:
+            raise told from error
+        raise
+
+
+async def _reached(connection: Pooled) -> int:
+    """How far the journal reaches. Where nobody knows: further than any replica, until the next commit."""
+    try:
+        position: int = await connection.fetchval(POSITION.text)
+    except DATABASE_ERRORS:
+        return UNKNOWN  # what is committed is committed
+    return position
 
 
 async def _commit(connection: Pooled) -> str:

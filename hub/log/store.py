@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hub.db.database import Database
     from hub.db.pool import Connection, Pool
+    from hub.db.scope import Scope
 
 _queries = load("log")
 EVENTS_AFTER: Final = _queries["events_after"]
@@ -64,18 +65,13 @@ class Log:
         events = tuple(_event(row, tenant_id) for row in rows if row["seq"] is not None)
         return Page(first["epoch"], first["head"], first["floor"], events)
 
-    async def state(self, tenant_id: UUID) -> State:
-        """The state of a tenant and the position it was read at. Raises NotFound, Unavailable."""
+    async def state(self, tenant_id: UUID, *, aged: bool = False) -> State:
+        """The state of a tenant and the position it was read at; an `aged` one may come from a replica.
+        Raises NotFound, Unavailable."""
+        if aged:
+            return await self._database.look(tenant_id, _reader(), _state)
         async with self._database.read(tenant_id, _reader()) as scope:
-            rows = await scope.fetch(STATE, tenant_id, scope.now)
-        if not rows:
-            raise NotFound("no such tenant")
-        entries = tuple(
-            Entry(row["kind"], tuple(row["topics"]), Raw(row["data"].encode()))
-            for row in rows
-            if row["kind"] is not None
-        )
-        return State(rows[0]["epoch"], rows[0]["seq"], entries)
+            return await _state(scope)
 
     async def heads(self, tenant_ids: Iterable[UUID]) -> list[Head]:
         """The heads of these tenants, in one query. Raises Unavailable."""
@@ -84,6 +80,18 @@ class Log:
         except DATABASE_ERRORS as error:
             raise Unavailable("the heads cannot be read now") from error
         return [Head(row["tenant_id"], row["epoch"], row["seq"]) for row in rows]
+
+
+async def _state(scope: Scope) -> State:
+    rows = await scope.fetch(STATE, scope.tenant_id, scope.now)
+    if not rows:
+        raise NotFound("no such tenant")
+    entries = tuple(
+        Entry(row["kind"], tuple(row["topics"]), Raw(row["data"].encode()))
+        for row in rows
+        if row["kind"] is not None
+    )
+    return State(rows[0]["epoch"], rows[0]["seq"], entries)
 
 
 def _reader() -> Actor:

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 def routes(gate: Gate, database: Database) -> list[Guarded]:
     async def menu(_: Request, principal: Principal) -> Menu:
-        async with database.read(principal.tenant_id, principal.actor()) as scope:
-            return await read_menu(scope)
+        return await database.look(principal.tenant_id, principal.actor(), read_menu)
 
     return [
         Guarded(

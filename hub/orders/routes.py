@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct, structs
@@ -38,11 +38,16 @@ from hub.web.endpoint import Guarded, Spec
 from hub.web.gate import Gate, operation_id, path_id, query
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
 
     from hub.db.database import Database
+    from hub.db.scope import Scope
     from hub.operations import Operations
     from hub.security.principal import Principal
+
+T = TypeVar("T")
 
 
 class ListOrders(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,19 +75,32 @@ class CancelOrder(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def routes(gate: Gate, operations: Operations, database: Database) -> list[Guarded]:
+    async def looked(principal: Principal, work: Callable[[Scope], Awaitable[T]]) -> T:
+        if principal.kind != "tablet":
+            return await database.look(principal.tenant_id, principal.actor(), work)
+        # Whether the guest still lives there must not be old: the next one may hold the tablet.
+        async with database.read(principal.tenant_id, principal.actor()) as scope:
+            return await work(scope)
+
     async def place(request: Request, principal: Principal) -> Raw:
         op_id = operation_id(request)
         return await operations.call("order.place", principal, op_id, await gate.body(request))
 
     async def read(request: Request, principal: Principal) -> PlaceReply:
         order_id = path_id(request, "order_id")
-        async with database.read(principal.tenant_id, principal.actor()) as scope:
+
+        async def work(scope: Scope) -> PlaceReply:
             return PlaceReply(order=await read_order(scope, principal, order_id))
+
+        return await looked(principal, work)
 
     async def list_active(request: Request, principal: Principal) -> OrderPage:
         wanted = query(request, ListOrders)
-        async with database.read(principal.tenant_id, principal.actor()) as scope:
+
+        async def work(scope: Scope) -> OrderPage:
             return await read_active_orders(scope, principal, wanted.after, wanted.limit)
+
+        return await looked(principal, work)
 
     async def advance(request: Request, principal: Principal) -> Raw:
         op_id, order_id = operation_id(request), path_id(request, "order_id")

@@ -78,11 +78,14 @@ async def keep(database: Database, principal: Principal, name: str, content: byt
 async def look(database: Database, tenant_id: UUID, file_id: UUID) -> tuple[str, bytes]:
     """Media type and content of a picture, for anybody. Raises NotFound."""
     actor = Actor(user_id=None, role="public", request_id=uuid7())
-    async with database.read(tenant_id, actor) as scope:
+
+    async def work(scope: Scope) -> tuple[str, bytes]:
         row = await scope.fetchrow(FILE, tenant_id, file_id)
-    if row is None:
-        raise _missing()
-    return row["media_type"], row["content"]
+        if row is None:
+            raise _missing()
+        return row["media_type"], row["content"]
+
+    return await database.look(tenant_id, actor, work)
 
 
 async def delete(database: Database, principal: Principal, file_id: UUID) -> Deleted:
