@@ -24,6 +24,7 @@ from hub.devices.presence import Presence
 from hub.errors import SettingError
 from hub.log.event import rfc3339
 from hub.log.store import Log
+from hub.meters import Desk, Meters, Parts
 from hub.ops import health
 from hub.ops.retention import Kept, Retention
 from hub.realtime.admission import Admission
@@ -45,6 +46,7 @@ from hub.security.tokens import TokenKey, Tokens
 from hub.services import SOCKET, Pools, Services, build, commands, http_routes, topics_of
 from hub.settings import MasterKey, Settings
 from hub.web import asyncapi, openapi
+from hub.web.requests import Requests
 from hub.web.site import site
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class Hub(Struct, frozen=True):
     failed: asyncio.Future[None]
     settings: Settings
     office: Office
+    meters: Meters
 
     async def drain(self) -> None:
         """Say goodbye to all sessions in batches, with spread moments to come back, and wait for them."""
@@ -111,9 +114,13 @@ def pool_size(settings: Settings) -> int:
 
 @asynccontextmanager
 async def open_hub(
-    settings: Settings, *, clock: Callable[[], datetime] = utc_now, mailer: Mailer | None = None
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    mailer: Mailer | None = None,
+    desk: Desk | None = None,
 ) -> AsyncIterator[Hub]:
-    """Run the parts of one process; they stop at the end of the block.
+    """Run the parts of one process; they stop at the end of the block. One of several workers has a `desk`.
 
     Raises SettingError and Unavailable when the process cannot start. `failed` of the hub gets the exception
     of a part that ends on its own, which is a bug: the process should end then.
@@ -244,7 +251,8 @@ async def open_hub(
             ]
         )
         routes = http_routes(services, watch)
-        app = site([*routes, WebSocketRoute(SOCKET.path, endpoint)], limiter=limiter)
+        requests = Requests()
+        app = site([*routes, WebSocketRoute(SOCKET.path, endpoint)], limiter=limiter, requests=requests)
 
         failed: asyncio.Future[None] = loop.create_future()
         retention = Retention(
@@ -261,6 +269,8 @@ async def open_hub(
             every_seconds=settings.retention_seconds,
         )
 
+        pools = {"api": api, "heads": heads, "auth": auth, "admin": admin}
+        meters = Meters(Parts(node, broker, relay, services, requests, pools), desk)
         parts = {
             "node": node.run(),
             "broker": broker.run(node),
@@ -270,6 +280,7 @@ async def open_hub(
             "presence": presence.run(),
             "retention": retention.run(),
             "keys": keyring.run(signing, tokens.replace),
+            "meters": meters.run(),
         }
         if office.outbox is not None:
             parts["outbox"] = office.outbox.run()
@@ -277,7 +288,7 @@ async def open_hub(
         for task in tasks:
             task.add_done_callback(lambda task: part_ended(task, failed))
         stack.push_async_callback(_stop, tasks)
-        yield Hub(app, node, past, relay, watch, failed, settings, office)
+        yield Hub(app, node, past, relay, watch, failed, settings, office, meters)
 
 
 def part_ended(task: asyncio.Task[None], failed: asyncio.Future[None], *, wanted: bool = False) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -67,12 +68,12 @@ class Meters:
 
     async def run(self) -> None:
         """Look at how late the event loop is, and tell the siblings; serve until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             for _ in range(_TICKS):
-                due = loop.time() + _TICK_SECONDS
+                # not the loop's own clock: uvloop's stands still during a turn
+                due = time.perf_counter() + _TICK_SECONDS
                 await asyncio.sleep(_TICK_SECONDS)
-                self._lag.add(max(0.0, loop.time() - due))
+                self._lag.add(max(0.0, time.perf_counter() - due))
             self.tell()
 
     def tell(self) -> None:

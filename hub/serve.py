@@ -30,10 +30,13 @@ import uvloop
 from hub.app import open_hub, part_ended, pool_size
 from hub.db.scope import utc_now
 from hub.errors import HubError, SettingError
+from hub.meters import Desk
 from hub.realtime.handshake import checked
 from hub.settings import load
 from hub.telemetry import logs
+from hub.telemetry.board import Board
 from hub.web.protocol import bounded
+from hub.web.scrape import scrape
 
 if TYPE_CHECKING:
     from hub.app import Hub
@@ -52,6 +55,8 @@ _KILL_AFTER_SECONDS: Final = 10.0
 _LISTENER: Final = "HUB_SPAWN_LISTENER"
 _PARENT: Final = "HUB_SPAWN_PARENT"
 _WORKER: Final = "HUB_SPAWN_WORKER"
+# For a worker, where there are metrics: the numbers of their socket and board, and which worker it is.
+_METRICS: Final = "HUB_SPAWN_METRICS"
 _log = logging.getLogger(__name__)
 
 
@@ -102,15 +107,37 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
+def bind_metrics(settings: Settings) -> socket.socket | None:
+    """The listening socket of /metrics; None when there shall be none. Raises SettingError."""
+    host, port = settings.metrics_host, settings.metrics_port
+    if port is None:
+        return None
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise SettingError(
+            f"cannot listen on {host} port {port}: {error.strerror}; set HUB_METRICS_HOST and "
+            "HUB_METRICS_PORT.",
+            field="HUB_METRICS_PORT",
+        ) from error
+
+
 def serve(settings: Settings, environ: Mapping[str, str], listener: socket.socket) -> int:
     """Serve on `listener` with as many processes as the settings say; the exit code."""
     pool_size(settings)  # a budget that cannot work is told before anything starts
     if settings.workers > 1:
         return _Supervisor(settings, environ, listener, None).run()
-    return uvloop.run(work(settings, listener))
+    return uvloop.run(work(settings, listener, metrics=bind_metrics(settings)))
 
 
-async def work(settings: Settings, listener: socket.socket, parent: int | None = None) -> int:
+async def work(
+    settings: Settings,
+    listener: socket.socket,
+    parent: int | None = None,
+    *,
+    metrics: socket.socket | None = None,
+    desk: Desk | None = None,
+) -> int:
     """One process: serve until a signal comes, or the end of the pipe `parent`; then leave politely."""
     _raise_descriptor_limit()
     stop = asyncio.Event()
@@ -120,7 +147,7 @@ async def work(settings: Settings, listener: socket.socket, parent: int | None =
     if parent is not None:
         # Nothing is ever written to it: readable means that the parent is gone.
         loop.add_reader(parent, stop.set)
-    async with serving(settings, listener) as hub:
+    async with serving(settings, listener, metrics=metrics, desk=desk) as hub:
         stopped = asyncio.create_task(stop.wait())
         ends: list[asyncio.Future[Any]] = [stopped, hub.failed]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -133,11 +160,16 @@ async def work(settings: Settings, listener: socket.socket, parent: int | None =
 
 @contextlib.asynccontextmanager
 async def serving(
-    settings: Settings, listener: socket.socket, *, clock: Callable[[], datetime] = utc_now
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    metrics: socket.socket | None = None,
+    desk: Desk | None = None,
 ) -> AsyncIterator[Hub]:
-    """A hub that serves on `listener` inside the block."""
+    """A hub that serves on `listener` inside the block, and its metrics on `metrics`."""
     tls = tls_context(settings)
-    async with open_hub(settings, clock=clock) as hub:
+    async with open_hub(settings, clock=clock, desk=desk) as hub:
         config = uvicorn.Config(
             hub.app,
             loop="none",
@@ -159,13 +191,42 @@ async def serving(
         server = _Server(config, settings.header_seconds)
         # A line for each socket that opens is noise; what goes wrong still shows.
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-        task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
-        task.add_done_callback(lambda task: part_ended(task, hub.failed, wanted=server.should_exit))
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            if metrics is not None:
+                await stack.enter_async_context(_scraped(settings, metrics, hub))
+            await stack.enter_async_context(_running(server, listener, hub))
             yield hub
-        finally:
-            server.should_exit = True
-            await task
+
+
+def _scraped(
+    settings: Settings, listener: socket.socket, hub: Hub
+) -> contextlib.AbstractAsyncContextManager[None]:
+    """/metrics on its own socket, inside the block."""
+    config = uvicorn.Config(
+        scrape(hub.meters.text, settings.metrics_token),
+        loop="none",
+        http=bounded(settings),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    return _running(_Server(config, settings.header_seconds), listener, hub)
+
+
+@contextlib.asynccontextmanager
+async def _running(server: _Server, listener: socket.socket, hub: Hub) -> AsyncIterator[None]:
+    """A server, inside the block; when it ends by itself the hub has failed."""
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
+    task.add_done_callback(lambda task: part_ended(task, hub.failed, wanted=server.should_exit))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -240,12 +301,20 @@ def _lifeline() -> int:
 
 
 def spawn(
-    environ: Mapping[str, str], listener: socket.socket, *, worker: bool = False
+    environ: Mapping[str, str],
+    listener: socket.socket,
+    *,
+    worker: bool = False,
+    metrics: tuple[socket.socket, Desk] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `serve` in a process of its own that ends with this one; as a `worker` it is one process for
-    sure."""
-    inherited = (listener.fileno(), _lifeline())
+    sure, with its share in the supervisor's `metrics`."""
+    inherited = [listener.fileno(), _lifeline()]
     names = {_LISTENER: str(inherited[0]), _PARENT: str(inherited[1]), _WORKER: str(int(worker))}
+    if metrics is not None:
+        numbers = (metrics[0].fileno(), metrics[1].board.descriptor)
+        inherited += numbers
+        names[_METRICS] = " ".join(map(str, (*numbers, metrics[1].slot)))
     return subprocess.Popen([sys.executable, "-m", "hub.serve"], env={**environ, **names}, pass_fds=inherited)
 
 
@@ -257,7 +326,10 @@ class _Supervisor:
         self._environ = environ
         self._listener = listener
         self._parent = parent
-        self._workers: dict[subprocess.Popen[bytes], float] = {}
+        # By worker: its number, and since when it runs.
+        self._workers: dict[subprocess.Popen[bytes], tuple[int, float]] = {}
+        self._metrics = bind_metrics(settings)
+        self._board = None if self._metrics is None else Board.new(settings.workers)
 
     def run(self) -> int:
         """Serve until told to stop; the exit code."""
@@ -266,8 +338,8 @@ class _Supervisor:
         signal.set_wakeup_fd(write)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)
-        for _ in range(self._settings.workers):
-            self._spawn()
+        for slot in range(self._settings.workers):
+            self._spawn(slot)
         watched = [woken] if self._parent is None else [woken, self._parent]
         while True:
             readable, _, _ = select.select(watched, [], [])
@@ -279,20 +351,26 @@ class _Supervisor:
                 self._stop()
                 return status
 
-    def _spawn(self) -> None:
-        worker = spawn(self._environ, self._listener, worker=True)
-        self._workers[worker] = time.monotonic()
+    def _spawn(self, slot: int) -> None:
+        metrics = None
+        if self._metrics is not None and self._board is not None:
+            metrics = self._metrics, Desk(self._board, slot)
+        worker = spawn(self._environ, self._listener, worker=True, metrics=metrics)
+        self._workers[worker] = slot, time.monotonic()
 
     def _replace_dead(self) -> int | None:
         """Start a worker for each that has ended; the exit status when a new one would end the same way."""
         for worker in [one for one in self._workers if one.poll() is not None]:
-            lived = time.monotonic() - self._workers.pop(worker)
+            slot, started = self._workers.pop(worker)
+            lived = time.monotonic() - started
+            if self._board is not None:
+                self._board.bury(slot)
             _log.error("a worker ended", extra={"pid": worker.pid, "status": worker.returncode})
             if worker.returncode == _WRONG_SETTING:
                 return _WRONG_SETTING
             if lived < _SHORT_LIFE_SECONDS:
                 time.sleep(_RESTART_SECONDS)
-            self._spawn()
+            self._spawn(slot)
         return None
 
     def _stop(self) -> int:
@@ -315,11 +393,18 @@ def _main() -> int:
     listener = socket.socket(fileno=int(environ.pop(_LISTENER)))
     parent = int(environ.pop(_PARENT))
     worker = environ.pop(_WORKER) == "1"
+    shared = environ.pop(_METRICS, "")
     settings = load(environ)
     logs.configure(settings.log_level, settings.log_format)
     if settings.workers > 1 and not worker:
         return _Supervisor(settings, environ, listener, parent).run()
-    return uvloop.run(work(settings, listener, parent))
+    metrics, desk = None, None
+    if shared:
+        number, board, slot = map(int, shared.split())
+        metrics, desk = socket.socket(fileno=number), Desk(Board(board), slot)
+    elif not worker:
+        metrics = bind_metrics(settings)
+    return uvloop.run(work(settings, listener, parent, metrics=metrics, desk=desk))
 
 
 if __name__ == "__main__":

@@ -28,22 +28,23 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(dict[str, list[tuple[tuple[str, ...], list[float]]]])
 
 
-def new_board(workers: int) -> int:
-    """The descriptor of an empty board."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("hub-metrics")
-    else:
-        with tempfile.TemporaryFile() as file:
-            descriptor = os.dup(file.fileno())
-    os.truncate(descriptor, _MARKS + 2 * workers * PLACE_BYTES)
-    return descriptor
-
-
 class Board:
     """Each worker has two places and writes to them in turn. Who is killed while it writes leaves the other
-    one whole; the checksum says which is."""
+    one whole; the checksum says which is. `descriptor` is what a worker inherits."""
+
+    @classmethod
+    def new(cls, workers: int) -> Board:
+        """An empty board with a slot for each worker."""
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create("hub-metrics")
+        else:
+            with tempfile.TemporaryFile() as file:
+                descriptor = os.dup(file.fileno())
+        os.truncate(descriptor, _MARKS + 2 * workers * PLACE_BYTES)
+        return cls(descriptor)
 
     def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
         self._memory = mmap.mmap(descriptor, 0)
         self._slots = (len(self._memory) - _MARKS) // (2 * PLACE_BYTES)
 
