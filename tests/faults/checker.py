@@ -306,7 +306,7 @@ async def checked(
     within: float = CONVERGED_SECONDS,
 ) -> AsyncIterator[Load]:
     """A load inside the block, judged at its end. `pace` is the longest pause of each person in seconds,
-    `patience` after how many seconds a command is sent again, `within` how soon a screen must be up to date."""
+    `patience` after how many seconds a command is sent again, `within` how soon a screen must be current."""
     load = Load(
         hotels,
         address,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.client
 import os
@@ -16,6 +17,7 @@ from hub.serve import bind, spawn
 from tests.conftest import MASTER_KEY
 
 if TYPE_CHECKING:
+    from hub.db.pool import Connection
     from hub.settings import Settings
 
 READY_SECONDS = 30.0
@@ -29,6 +31,8 @@ class Member:
         self.listener: socket.socket = bind(settings)
         self.address: tuple[str, int] = self.listener.getsockname()[:2]
         self.process: subprocess.Popen[bytes] | None = None
+        self.frozen = False
+        self.leaving = False  # the balancer was told to send nobody there
 
     def start(self) -> None:
         self.process = spawn(self._environ, self.listener)
@@ -43,6 +47,21 @@ class Member:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
+
+    def freeze(self) -> None:
+        """SIGSTOP: it does nothing, and its connections stay."""
+        os.kill(self.pid, signal.SIGSTOP)
+        self.frozen = True
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+        self.frozen = False
+
+    @property
+    def serves(self) -> bool:
+        """What the health checks of a balancer find."""
+        return self.process is not None and self.process.poll() is None and not (self.frozen or self.leaving)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
@@ -82,6 +101,7 @@ class Fleet:
             "HUB_KITCHEN_POSITION_SECONDS": "0.5",
             "HUB_TABLET_POSITION_SECONDS": "0.5",
             "HUB_DRAIN_SECONDS": "1",
+            "HUB_RETRY_MS": "300",
             "HUB_LOG_FORMAT": "human",
             "HUB_LOG_LEVEL": "warning",
             **environ,
@@ -105,8 +125,21 @@ class Fleet:
             member.listener.close()
 
     def address(self) -> tuple[str, int]:
-        """Where a balancer would send a new connection: any member that runs."""
-        alive = [
-            member for member in self.members if member.process is not None and member.process.poll() is None
-        ]
-        return random.choice(alive or self.members).address
+        """Where a balancer would send a new connection: any member that serves."""
+        return random.choice([member for member in self.members if member.serves] or self.members).address
+
+
+async def relay_holder(admin: Connection, fleet: Fleet) -> Member:
+    """The member whose process holds the relay's lock, as soon as one does."""
+    while True:
+        name = await admin.fetchval(
+            "SELECT a.application_name FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
+            " JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()"
+            " WHERE l.locktype = 'advisory' AND l.granted AND a.usename = 'hub_relay'"
+        )
+        if name is not None:
+            pid = int(name.rpartition(" ")[2])
+            for member in fleet.members:
+                if member.pid == pid:
+                    return member
+        await asyncio.sleep(0.02)

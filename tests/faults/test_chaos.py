@@ -18,7 +18,7 @@ import pytest
 from hub.db.scope import utc_now
 from hub.services import topics_of
 from tests.factories import make_hotel
-from tests.faults.fleet import Fleet, Member
+from tests.faults.fleet import Fleet, Member, relay_holder
 from tests.realtime.conftest import head
 from tests.realtime.screens import Answer, Document, Screen
 
@@ -121,20 +121,6 @@ async def play(screen: Screen, hotel: Hotel, ledger: Ledger, seed: int) -> None:
             ledger.refused[answer.code] += 1  # two clients had the same thought
         await ledger.count()
         await asyncio.sleep(dice.uniform(0, 0.4))
-
-
-async def relay_holder(admin: Connection, fleet: Fleet) -> Member:
-    """The member whose process holds the relay's lock."""
-    while True:
-        name = await admin.fetchval(
-            "SELECT a.application_name FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
-            " JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()"
-            " WHERE l.locktype = 'advisory' AND l.granted AND a.usename = 'hub_relay'"
-        )
-        if name is not None:
-            pid = int(name.rpartition(" ")[2])
-            return next(member for member in fleet.members if member.pid == pid)
-        await asyncio.sleep(0.02)
 
 
 async def break_things(servers: Servers, admin: Connection, fleet: Fleet, ledger: Ledger) -> list[str]:
