@@ -20,6 +20,7 @@ from starlette.routing import WebSocketRoute
 from hub.db.migrate import check_schema
 from hub.db.pool import Role, connect, create_pool, unconnected
 from hub.db.scope import utc_now
+from hub.devices.doorman import Doorman
 from hub.devices.presence import Presence
 from hub.errors import SettingError
 from hub.log.event import rfc3339
@@ -27,6 +28,7 @@ from hub.log.store import Log
 from hub.meters import Desk, Meters, Parts
 from hub.ops import health
 from hub.ops.retention import Kept, Retention
+from hub.realtime import stream_routes
 from hub.realtime.admission import Admission
 from hub.realtime.broker import Broker, BrokerDown, Channels, MemoryBroker, NoBroker
 from hub.realtime.conversation import Doors
@@ -39,6 +41,7 @@ from hub.realtime.protocol import CloseCode
 from hub.realtime.redis_broker import RedisBroker
 from hub.realtime.relay import Relay
 from hub.realtime.states import States
+from hub.realtime.stream_routes import Streams
 from hub.security.keyring import Keyring
 from hub.security.limits import Limiter, Rule
 from hub.security.sealing import MasterKeys, derived
@@ -51,8 +54,9 @@ from hub.web.site import site
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
 
-    from hub.realtime.session import Session
     from hub.security.principal import Principal
     from hub.staff.mail import Mailer
     from hub.staff.office import Office
@@ -194,13 +198,13 @@ async def open_hub(
         def server_time() -> str:
             return rfc3339(clock())
 
-        async def admit(session: Session) -> None:
-            await services.devices.admit_session(session.principal)
+        doorman = Doorman(database, max(1, size // 2))
+        stack.push_async_callback(doorman.aclose)
 
         past = Past(
             page=log.page,
             state=States(log.state).get,
-            admit=admit,
+            admit=doorman.admit,
             server_time=server_time,
             page_events=settings.replay_page,
             max_events=settings.replay_max_events,
@@ -250,7 +254,8 @@ async def open_hub(
                 health.Check("broker", broker_answers, required=False),
             ]
         )
-        routes = http_routes(services, watch)
+        streams = Streams(endpoint.house, admission)
+        routes = [*http_routes(services, watch), stream_routes.route(services.gate, streams.answer)]
         requests = Requests()
         app = site([*routes, WebSocketRoute(SOCKET.path, endpoint)], limiter=limiter, requests=requests)
 
@@ -323,7 +328,9 @@ def openapi_document() -> str:
     """The OpenAPI 3.1 document as JSON text."""
 
     async def describe() -> dict[str, Any]:
-        return openapi.document(http_routes(_unserved(), health.Health(())))
+        services = _unserved()
+        routes = http_routes(services, health.Health(()))
+        return openapi.document([*routes, stream_routes.route(services.gate, _never)])
 
     return json.dumps(asyncio.run(describe()), ensure_ascii=False, indent=2)
 
@@ -335,6 +342,10 @@ def asyncapi_document() -> str:
         return asyncapi.document(SOCKET, commands(_unserved().vault))
 
     return json.dumps(asyncio.run(describe()), ensure_ascii=False, indent=2)
+
+
+async def _never(request: Request, principal: Principal) -> Response:
+    raise NotImplementedError  # what is only described is not called
 
 
 def _unserved() -> Services:

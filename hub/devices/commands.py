@@ -166,16 +166,6 @@ class Devices:
             )
         return Wiped()
 
-    async def admit_session(self, principal: Principal) -> None:
-        """Raises Unauthorized or TenantClosed when what the token says is no longer so: the beginning of the
-        transaction asks for the device and the sign-in, the rest for the stay."""
-        async with self._database.read(principal.tenant_id, principal.actor()) as scope:
-            if principal.stay_id is None:
-                return
-            device = await store.device(scope, principal.id)
-        if device is None or principal.stay_id != device.stay_id:
-            raise Unauthorized("This session has ended.")
-
     async def _admit(self, credential: Credential) -> Device:
         """The device, served, whose present credential this is; the next one becomes it now.
 

@@ -105,11 +105,14 @@ def check_served(device: Device) -> None:
     if device.status != "active":
         raise Forbidden(f"This device is {device.status}.", device_status=device.status)
     if device.tenant_status != "active":
-        raise TenantClosed(
-            f"This hotel is {device.tenant_status.replace('_', ' ')}.",
-            tenant_status=device.tenant_status,
-            status_reason=device.tenant_reason,
-        )
+        raise tenant_closed(device.tenant_status, device.tenant_reason)
+
+
+def tenant_closed(state: str, reason: str | None) -> TenantClosed:
+    """A hotel is not served, and why."""
+    return TenantClosed(
+        f"This hotel is {state.replace('_', ' ')}.", tenant_status=state, status_reason=reason
+    )
 
 
 # Mistyped once or twice is usual; after that each try costs twice the time of the one before.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,14 +12,16 @@ import msgspec
 
 from hub.db.pool import DATABASE_ERRORS
 from hub.db.queries import load
-from hub.devices.model import Device
-from hub.errors import Conflict, Unavailable
+from hub.devices.model import Device, tenant_closed
+from hub.errors import Conflict, HubError, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
     from hub.db.scope import Scope
+    from hub.security.principal import Principal
 
 _queries = load("devices")
+ADMITTED = _queries["admitted"]
 CLAIM_CODE = _queries["claim_code"]
 DEVICE = _queries["device"]
 OFFER_CREDENTIAL = _queries["offer_credential"]
@@ -49,6 +51,27 @@ async def claim_code(auth_pool: Pool, code_hash: bytes, credential_hash: bytes) 
 async def device(scope: Scope, device_id: UUID) -> Device | None:
     row = await scope.fetchrow(DEVICE, scope.tenant_id, device_id)
     return None if row is None else msgspec.convert(dict(row), Device)
+
+
+async def admitted(scope: Scope, asked: Sequence[Principal]) -> list[HubError | None]:
+    """For each of these devices, None, or why it is not served as its token says."""
+    rows = await scope.fetch(
+        ADMITTED,
+        scope.tenant_id,
+        [one.id for one in asked],
+        ["tablet" if one.kind == "tablet" else "kitchen_screen" for one in asked],
+        [one.room_number for one in asked],
+        [one.access_version for one in asked],
+        [one.stay_id for one in asked],
+    )
+    verdicts: list[HubError | None] = [Unauthorized("This session has ended.")] * len(asked)
+    for row in rows:
+        if row["good"]:
+            closed = row["tenant_status"] != "active"
+            verdicts[row["number"] - 1] = (
+                tenant_closed(row["tenant_status"], row["tenant_reason"]) if closed else None
+            )
+    return verdicts
 
 
 async def offer_credential(scope: Scope, device_id: UUID, present: bytes, following: bytes) -> bool:

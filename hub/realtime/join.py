@@ -22,6 +22,7 @@ from hub.realtime.tally import Way
 
 if TYPE_CHECKING:
     from hub.realtime.session import Session
+    from hub.security.principal import Principal
 
 T = TypeVar("T")
 _RETRY_SECONDS: Final = 0.25
@@ -40,7 +41,7 @@ class Past(Struct, frozen=True):
 
     page: Callable[[UUID, int, int], Awaitable[Page]]
     state: Callable[[UUID], Awaitable[State]]
-    admit: Callable[[Session], Awaitable[None]]
+    admit: Callable[[Principal], Awaitable[None]]
     server_time: Callable[[], str]
     page_events: int
     max_events: int
@@ -113,9 +114,10 @@ class _Join:
         while True:
             await self.still(feed.positioned())
             base, epoch = session.start_buffering(), feed.epoch
-            await self.still(past.admit(session))
-            # A position that a client brings is checked against the log, even when it looks like the newest.
-            checked = False
+            await self.still(past.admit(session.principal))
+            # A position that a client brings is checked against the log, unless it is the feed's own, which
+            # the log itself has told: then the session is where all live ones are.
+            checked = self._cursor == Position(epoch, base) if epoch else False
             if self._cursor is None or self._cursor.epoch != epoch:
                 self._cursor = await self._snapshot()
                 if self._cursor is None:

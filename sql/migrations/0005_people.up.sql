@@ -211,6 +211,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 GRANT EXECUTE ON FUNCTION app.find_tenant(text, text) TO hub_auth;
 
+-- Whether a device is in service and what its token says of it. The one rule for transactions and for sessions.
+CREATE FUNCTION app.is_as_told(device app.device_rooms, kind text, room text, credential integer) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN (device).status IS NOT DISTINCT FROM 'active' AND (device).device_type IS NOT DISTINCT FROM kind
+    AND (device).room_number IS NOT DISTINCT FROM room AND (device).credential_version IS NOT DISTINCT FROM credential;
+
 -- Every transaction of a device or of a member of staff begins with one of these two, in the message that begins it:
 -- whoever was revoked meanwhile gets nowhere, whatever the token says and however long it is good.
 --   HUB01  the session has ended      HUB02  the hotel is not served now (the state stands in DETAIL, why in HINT)
@@ -220,7 +226,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     asking record;
 BEGIN
-    SELECT d.status, d.device_type, d.room_number, d.credential_version, c.id AS cook_id,
+    SELECT app.is_as_told(d, kind, room, credential) AS good, c.id AS cook_id,
         app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state, t.status_reason
     INTO asking
     FROM app.device_rooms AS d
@@ -228,8 +234,7 @@ BEGIN
     LEFT JOIN app.staff AS c
         ON c.tenant_id = d.tenant_id AND c.id = d.cook_id AND c.is_active AND c.deleted_at IS NULL
     WHERE d.tenant_id = (SELECT app.tenant_id()) AND d.id = device AND d.deleted_at IS NULL;
-    IF asking.status IS DISTINCT FROM 'active' OR asking.device_type IS DISTINCT FROM kind
-        OR asking.room_number IS DISTINCT FROM room OR asking.credential_version IS DISTINCT FROM credential THEN
+    IF asking.good IS NOT TRUE THEN
         RAISE EXCEPTION 'the device is not what its token says' USING ERRCODE = 'HUB01';
     ELSIF asking.tenant_state <> 'active' THEN
         RAISE EXCEPTION 'the hotel is not served' USING ERRCODE = 'HUB02', DETAIL = asking.tenant_state,
@@ -263,6 +268,7 @@ BEGIN
     END IF;
 END
 $$;
+GRANT EXECUTE ON FUNCTION app.is_as_told(app.device_rooms, text, text, integer) TO hub_api;
 GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text, integer) TO hub_api;
 GRANT EXECUTE ON FUNCTION app.admit_staff(uuid, integer) TO hub_api, hub_admin;
 

@@ -6,11 +6,11 @@ INSERT INTO app.idempotency (tenant_id, principal_id, op_id, operation, request_
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (tenant_id, principal_id, op_id) DO NOTHING;
 
--- name: stored (read)
--- What an operation id was used for, and the answer it got.
-SELECT request_hash, answer
-FROM app.idempotency
-WHERE tenant_id = $1 AND principal_id = $2 AND op_id = $3;
+-- name: stored (write)
+-- What an operation id was used for, and the answer it got; it writes, so that the commit waits until a synchronous standby has the change as well.
+UPDATE app.idempotency SET answer = answer
+WHERE tenant_id = $1 AND principal_id = $2 AND op_id = $3
+RETURNING request_hash, answer;
 
 -- name: answer (write)
 -- Stores the answer of an operation beside its change.

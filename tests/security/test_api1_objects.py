@@ -72,7 +72,7 @@ async def test_screens_of_another_room(live: Live, api: Api, admin: Connection, 
 
 
 async def test_a_token_cannot_be_bent_to_another_stay(live: Live, api: Api, hotel: Hotel) -> None:
-    """Defence: hub/devices/commands.py admit_session; sql admit_device. A token that the hub itself would not
+    """Defence: hub/devices/doorman.py admit; sql is_as_told. A token that the hub itself would not
     issue: a tablet with the neighbour's stay or room."""
     await api.place(hotel, room=0)
     bent = msgspec.structs.replace(hotel.tablet(1), stay_id=hotel.rooms[0].stay_id)
