@@ -120,7 +120,7 @@ class PgServer:
     async def pause_replay(self) -> None:
         """A replica receives and shows nothing new any more; returns when it is so."""
         await self.value("SELECT pg_wal_replay_pause()")
-        await self._until("SELECT pg_get_wal_replay_pause_state() = 'paused'")
+        await self.until("SELECT pg_get_wal_replay_pause_state() = 'paused'")
 
     async def resume_replay(self) -> None:
         """The end of `pause_replay`."""
@@ -128,22 +128,23 @@ class PgServer:
 
     async def position(self) -> str:
         """The end of what a primary has written, as an LSN."""
-        return str(await self.value("SELECT pg_current_wal_insert_lsn()::text"))
+        return str(await self.value("SELECT pg_current_wal_lsn()::text"))
 
     async def reached(self, position: str) -> None:
         """Returns when a replica has replayed up to an LSN."""
-        await self._until("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", position)
+        await self.until("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", position)
 
     async def followed_by(self, *names: str) -> None:
         """Returns when these replicas stream from this server."""
-        await self._until(
+        await self.until(
             "SELECT count(DISTINCT application_name) = $2 FROM pg_stat_replication"
             " WHERE state = 'streaming' AND application_name = ANY($1::text[])",
             list(names),
             len(set(names)),
         )
 
-    async def _until(self, sql: str, *args: object) -> None:
+    async def until(self, sql: str, *args: object) -> None:
+        """Returns when the server answers this with true."""
         async with asyncio.timeout(PATIENCE), self.connect() as connection:
             while not await connection.fetchval(sql, *args):  # noqa: ASYNC110 - a server tells it only when asked
                 await asyncio.sleep(_LOOK_SECONDS)
