@@ -68,6 +68,10 @@ class CloseCode(IntEnum):
         return self.value < 4500
 
 
+# By number.
+CLOSE_CODES: Final = {code.value: code for code in CloseCode}
+
+
 class Hello(Struct, tag="hello", frozen=True):
     """The first frame: opens a session, or resumes one after `since`."""
 

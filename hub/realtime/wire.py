@@ -55,6 +55,7 @@ class SendWire:
         self._close: tuple[int, str] | None = None
         self._given_up = asyncio.Event()
         self.congested = False
+        self.over = False  # the goodbye has gone out
         self.backlog_bytes = 0
 
     @property
@@ -101,6 +102,7 @@ class SendWire:
                 self._empty.set()
                 if self._close is not None:
                     await self._end(*self._close)
+                    self.over = True
                     return
                 self._work.clear()
                 await self._rest(self._work)

@@ -83,7 +83,8 @@ def document(socket: Socket, operations: Iterable[Operation]) -> Json:
             "title": "Hub",
             "version": __version__,
             "description": "Live orders between a hotel's guest tablets and its kitchen screens. A client "
-            "says Hello with its token first. Every time is RFC 3339 in UTC, every amount integer yen.",
+            "says Hello with its token first. Who cannot hold a socket gets the frames that the hub sends "
+            "from GET /api/v1/events. Every time is RFC 3339 in UTC, every amount integer yen.",
         },
         "defaultContentType": "application/json",
         "servers": {

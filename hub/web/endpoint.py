@@ -27,7 +27,8 @@ GuardedRun: TypeAlias = Callable[[Request, Principal], Awaitable[Result]]
 
 
 class Spec(Struct, frozen=True, kw_only=True):
-    """What a client may know of an endpoint: `body`, `query` and `result` are the types of its JSON.
+    """What a client may know of an endpoint: `body` and `result` are the types of its JSON, `query` and
+    `headers` those of its parameters.
 
     `accepts` are the media types of a body, `gives` those of an answer, that is not JSON. `once` asks for an
     operation id in the header Idempotency-Key. `errors` are those that only this endpoint gives; the ones
@@ -41,6 +42,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     status: HTTPStatus = HTTPStatus.OK
     body: type[Struct] | None = None
     query: type[Struct] | None = None
+    headers: type[Struct] | None = None
     accepts: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
     errors: tuple[type[HubError], ...] = ()

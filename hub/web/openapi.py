@@ -35,6 +35,8 @@ from hub.web.problems import MEDIA_TYPE, Problem
 PATH: Final = "/api/openapi.json"
 _PARAMETER: Final = re.compile(r"{(\w+)}")
 _TEXT: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 100}
+_TEXTUAL: Final[Json] = {"type": "string"}
+_BINARY: Final[Json] = {"type": "string", "format": "binary"}
 _UUID: Final[Json] = {"type": "string", "format": "uuid"}
 
 
@@ -49,7 +51,7 @@ def document(routes: Iterable[BaseRoute]) -> Json:
     types: list[type] = [Problem]
     for endpoint in endpoints:
         spec = endpoint.spec
-        types += [kind for kind in (spec.body, spec.query, spec.result) if kind is not None]
+        types += [kind for kind in (spec.body, spec.query, spec.headers, spec.result) if kind is not None]
     references, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(types, references, strict=True))
     paths: dict[str, Json] = {}
@@ -58,8 +60,9 @@ def document(routes: Iterable[BaseRoute]) -> Json:
             endpoint, schemas, components
         )
     for endpoint in endpoints:
-        if endpoint.spec.query is not None:
-            components.pop(endpoint.spec.query.__name__, None)
+        for kind in (endpoint.spec.query, endpoint.spec.headers):
+            if kind is not None:
+                components.pop(kind.__name__, None)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -111,11 +114,11 @@ def _operation(endpoint: Endpoint, schemas: dict[type, Json], components: dict[s
                 "schema": _UUID,
             }
         )
-    if spec.query is not None:
-        shape = components[spec.query.__name__]
+    for place, kind in (("query", spec.query), ("header", spec.headers)):
+        shape = components[kind.__name__] if kind is not None else {"properties": {}}
         required = shape.get("required", [])
         for name, schema in shape["properties"].items():
-            parameters.append({"name": name, "in": "query", "required": name in required, "schema": schema})
+            parameters.append({"name": name, "in": place, "required": name in required, "schema": schema})
     success: Json = {
         "description": inspect.cleandoc((spec.result and spec.result.__doc__) or spec.summary),
         "content": _content(spec.result, spec.gives, schemas),
@@ -139,8 +142,10 @@ def _operation(endpoint: Endpoint, schemas: dict[type, Json], components: dict[s
 
 
 def _content(kind: type | None, others: tuple[str, ...], schemas: dict[type, Json]) -> Json:
-    """A body or an answer: JSON of this type, or octets of the other media types."""
-    content: Json = {media: {"schema": {"type": "string", "format": "binary"}} for media in others}
+    """A body or an answer: JSON of this type, or text or octets of the other media types."""
+    content: Json = {
+        media: {"schema": _TEXTUAL if media.startswith("text/") else _BINARY} for media in others
+    }
     if kind is not None:
         content["application/json"] = {"schema": schemas[kind]}
     return content
@@ -153,7 +158,7 @@ def _failures(endpoint: Endpoint) -> Json:
         errors |= {Unauthorized, TokenExpired, Forbidden, TenantClosed}
     if spec.body is not None or spec.accepts:
         errors |= {InvalidInput, TooLarge, UnsupportedMediaType}
-    if spec.query is not None or _PARAMETER.search(endpoint.path):
+    if spec.query is not None or spec.headers is not None or _PARAMETER.search(endpoint.path):
         errors.add(InvalidInput)
     if spec.once:
         errors |= {InvalidInput, OperationMismatch, OperationInProgress}

@@ -7,7 +7,7 @@ would take the hub's descriptors or its memory.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from hub.settings import Settings
 
+# In the ASGI scope's extensions: the connection, as far as `BoundedProtocol` says.
+EXTENSION: Final = "hub.connection"
 # What this module overrides or reads; a uvicorn that has renamed one would serve without the bounds.
 _METHODS: Final = (
     "connection_made",
@@ -31,7 +33,7 @@ _METHODS: Final = (
     "on_message_complete",
     "send_400_response",
 )
-_ATTRIBUTES: Final = frozenset({"transport", "cycle", "loop"})
+_ATTRIBUTES: Final = frozenset({"transport", "cycle", "loop", "scope"})
 
 
 def bounded(settings: Settings) -> type[HttpToolsProtocol]:
@@ -68,6 +70,15 @@ class BoundedProtocol(HttpToolsProtocol):
     _unfinished = 0  # bytes given to the parser since it last finished something
     _timer: asyncio.TimerHandle | None = None
 
+    @property
+    def lost(self) -> bool:
+        """Nothing that is written now arrives."""
+        return self.transport.is_closing()
+
+    def abort(self) -> None:
+        """Close at once, whatever the peer has not taken."""
+        self.transport.abort()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self._await_rest(self.header_seconds)
@@ -100,6 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_body = True
         self._unfinished = 0
         self._arrived()
+        cast("dict[str, Any]", self.scope)["extensions"] = {EXTENSION: self}
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Texts that mean something to the hub, by the name of their field; any other field gets the last ones.
-TEXTS: Final = {"room_number": ("101", "102"), "email": ("someone@example.com",), "": ("x", "kitchen", "101")}
+TEXTS: Final = {
+    "room_number": ("101", "102"),
+    "email": ("someone@example.com",),
+    "Last-Event-ID": (f"{UUID(int=1)}:1",),
+    "": ("x", "kitchen", "101"),
+}
 
 
 class Parameter(Struct, frozen=True):

@@ -1,0 +1,60 @@
+"""The master test through streams: what they show adds up to a fresh snapshot, after every command."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.realtime import test_master as master
+from tests.realtime.conftest import Live, head, running, screens
+from tests.realtime.streams import StreamScreen
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from hub.settings import Settings
+    from tests.factories import Hotel
+
+
+@pytest.fixture(scope="module")
+async def frozen(settings: Settings) -> AsyncIterator[Live]:
+    """A hub whose clock stands still."""
+    async with running(settings, clock=lambda: master.NOW) as hub:
+        yield hub
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        master.advance,
+        master.advance_item,
+        master.recall,
+        master.cancel_by_guest,
+        master.cancel_and_acknowledge,
+        master.seen,
+        master.sold_out,
+        master.last_portion,
+        master.refused,
+    ],
+)
+async def test_snapshot_and_events_add_up(
+    frozen: Live, admin: Connection, hotel: Hotel, act: Callable[[master.Scene], Awaitable[None]]
+) -> None:
+    everybody = (hotel.tablet(0), hotel.kitchen(), hotel.tablet(1))
+    async with AsyncExitStack() as stack:
+        sockets = await stack.enter_async_context(screens(frozen, *everybody))
+        streams = [
+            await stack.enter_async_context(StreamScreen(one, lambda: (frozen.host, frozen.port)))
+            for one in everybody
+        ]
+        await act(master.Scene(frozen, admin, hotel, *sockets))
+        seq = await head(admin, hotel)
+        for mine in streams:
+            await mine.reach(seq)
+            async with frozen.screen(mine.principal) as fresh:
+                await fresh.reach(seq)
+                assert mine.state(master.NOW) == fresh.state(master.NOW)
+            assert len(mine.snapshots) == 1
+        assert streams[2].orders() == {}
