@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bench.peers.command import peers
 from hub.errors import HubError
 
 _LIMITED = ("place", "frame", "screen", "bump")
@@ -18,6 +19,9 @@ _MAX_RATE = 10_000.0
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def commands() -> None:
     """Measure the hub: the one that the bench starts itself, or one elsewhere."""
+
+
+commands.add_command(peers)
 
 
 class Several(click.Command):

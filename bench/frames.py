@@ -32,6 +32,9 @@ class BadFrame(Exception):
     """The server sent what is not WebSocket as it was agreed on."""
 
 
+_WHOLE: Final = {_FIN | opcode: opcode for opcode in Opcode if opcode is not Opcode.CONTINUATION}
+
+
 class Message(Struct, frozen=True):
     """One whole message, or a control frame."""
 
@@ -99,7 +102,18 @@ class Reader:
         return message
 
 
-def _frame(buffer: bytearray, start: int) -> tuple[int, int, int] | None:
+def one_frame(buffer: bytes, start: int) -> tuple[Message, int] | None:
+    """The frame at `start` and its end, for servers that never send fragments; None when it is not complete.
+    Raises BadFrame."""
+    if (found := _frame(buffer, start)) is None:
+        return None
+    first, begin, end = found
+    if first not in _WHOLE:
+        raise BadFrame(f"a frame that begins with {first:#04x}: a fragment, or an extension")
+    return Message(_WHOLE[first], buffer[begin:end]), end
+
+
+def _frame(buffer: bytes | bytearray, start: int) -> tuple[int, int, int] | None:
     """First byte, begin and end of the payload of the frame at `start`; None when it is not complete."""
     have = len(buffer) - start
     if have < 2:
@@ -125,11 +139,13 @@ def close_code(payload: bytes) -> tuple[int, str]:
 
 
 def upgrade(host: str, port: int, path: str, subprotocol: str, nonce: bytes) -> bytes:
-    """The client's half of the opening handshake; `nonce` is 16 random bytes."""
+    """The client's half of the opening handshake; `nonce` is 16 random bytes. An empty subprotocol asks for
+    none."""
+    wanted = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
     return (
         f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: {base64.b64encode(nonce).decode()}\r\nSec-WebSocket-Version: 13\r\n"
-        f"Sec-WebSocket-Protocol: {subprotocol}\r\n\r\n"
+        f"{wanted}\r\n"
     ).encode()
 
 
@@ -143,5 +159,5 @@ def check_upgraded(head: bytes, subprotocol: str, nonce: bytes) -> None:
     digest = hashlib.sha1(base64.b64encode(nonce) + _GUID, usedforsecurity=False).digest()
     if fields.get("sec-websocket-accept") != base64.b64encode(digest).decode():
         raise BadFrame("the answer to the WebSocket handshake is not for this key")
-    if fields.get("sec-websocket-protocol") != subprotocol:
+    if fields.get("sec-websocket-protocol", "") != subprotocol:
         raise BadFrame(f"the server does not speak {subprotocol}")

@@ -162,7 +162,7 @@ def judge(
     return verdict, [*wrong, *slow]
 
 
-def write(path: Path, result: Result) -> None:
+def write(path: Path, result: Struct) -> None:
     """Raises SettingError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
