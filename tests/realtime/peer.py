@@ -8,7 +8,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 import pytest
@@ -22,7 +22,6 @@ from tests.realtime.screens import DEADLINE, Document, token_of
 
 if TYPE_CHECKING:
     from hub.security.principal import Principal
-    from tests.realtime.conftest import Live
 
 
 class End(Struct, frozen=True):
@@ -101,8 +100,18 @@ class Peer:
         return End(bye, received.code if received else 1006, received.reason if received else "")
 
 
+class Where(Protocol):
+    """A hub's address."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+
 @asynccontextmanager
-async def peer(live: Live, *, receive_buffer: int | None = None) -> AsyncIterator[Peer]:
+async def peer(live: Where, *, receive_buffer: int | None = None) -> AsyncIterator[Peer]:
     """An open socket that has not said anything. A small `receive_buffer` (bytes) makes a peer that does not
     read felt soon."""
     raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
