@@ -57,7 +57,7 @@ class Board:
         number = 1 if newest is None else newest[0] + 1
         at = self._place(slot, number % 2)
         self._memory[at + _HEAD.size : at + _HEAD.size + len(content)] = content
-        _HEAD.pack_into(self._memory, at, number, time.monotonic(), len(content), zlib.crc32(content))
+        _HEAD.pack_into(self._memory, at, number, time.monotonic(), len(content), _checksum(number, content))
         self._memory[slot] = 1
 
     def bury(self, slot: int) -> None:
@@ -88,4 +88,8 @@ class Board:
         if number == 0 or length > PLACE_BYTES - _HEAD.size:
             return None
         content = self._memory[at + _HEAD.size : at + _HEAD.size + length]
-        return (number, moment, content) if zlib.crc32(content) == checksum else None
+        return (number, moment, content) if _checksum(number, content) == checksum else None
+
+
+def _checksum(number: int, content: bytes) -> int:
+    return zlib.crc32(content, number % (1 << 32))

@@ -202,3 +202,29 @@ def test_a_path_that_is_no_file_is_refused(path: str) -> None:
 def test_a_misspelt_file_setting_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(SettingError, match="did you mean HUB_API_PASSWORD_FILE"):
         load({**GOOD, "HUB_API_PASWORD_FILE": "/run/secrets/api"})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "hub.internal"])
+def test_metrics_that_others_can_reach_need_a_token(host: str) -> None:
+    with pytest.raises(SettingError, match="HUB_METRICS_TOKEN is missing") as caught:
+        load({**GOOD, "HUB_METRICS_HOST": host})
+    assert caught.value.field == "HUB_METRICS_TOKEN"
+    token = "0123456789abcdef"
+    settings = load({**GOOD, "HUB_METRICS_HOST": host, "HUB_METRICS_TOKEN": token})
+    assert settings.metrics_token == token
+    assert token not in repr(settings)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_metrics_for_this_machine_need_none(host: str) -> None:
+    assert load({**GOOD, "HUB_METRICS_HOST": host, "HUB_METRICS_PORT": "9464"}).metrics_token is None
+    assert load(GOOD).metrics_port is None
+
+
+@pytest.mark.parametrize(
+    "token", ["too-short-private", "with a blank private", "private" * 40, "pr\u00efvate" * 4]
+)
+def test_a_wrong_token_is_not_repeated(token: str) -> None:
+    with pytest.raises(SettingError, match="16 to 256") as caught:
+        load({**GOOD, "HUB_METRICS_TOKEN": token[:15] if token.startswith("too") else token})
+    assert token[:8] not in caught.value.message
