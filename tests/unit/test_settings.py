@@ -221,10 +221,8 @@ def test_metrics_for_this_machine_need_none(host: str) -> None:
     assert load(GOOD).metrics_port is None
 
 
-@pytest.mark.parametrize(
-    "token", ["too-short-private", "with a blank private", "private" * 40, "pr\u00efvate" * 4]
-)
+@pytest.mark.parametrize("token", ["private", "a private blank in it", "private" * 40, "private\u00ef" * 4])
 def test_a_wrong_token_is_not_repeated(token: str) -> None:
     with pytest.raises(SettingError, match="16 to 256") as caught:
-        load({**GOOD, "HUB_METRICS_TOKEN": token[:15] if token.startswith("too") else token})
-    assert token[:8] not in caught.value.message
+        load({**GOOD, "HUB_METRICS_TOKEN": token})
+    assert "private" not in caught.value.message
