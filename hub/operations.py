@@ -143,6 +143,7 @@ class Operations:
         except asyncpg.LockNotAvailableError as error:
             raise OperationInProgress("the same operation is still being worked on; ask again") from error
         if not claimed:
+            # The first commit may still wait for its synchronous standby: this one waits behind it.
             stored = await scope.fetchrow(STORED, *key)
             if stored is None or stored["request_hash"] != request:
                 raise OperationMismatch(

@@ -47,6 +47,8 @@ _BUSY: Final = (
     asyncpg.LockNotAvailableError,
     asyncpg.InsufficientResourcesError,  # connections, memory, disk
     asyncpg.ReadOnlySQLTransactionError,  # a primary that has become a standby
+    asyncpg.InvalidSQLStatementNameError,  # a pooler that forgets statements: HUB_STATEMENT_CACHE=0
+    asyncpg.DuplicatePreparedStatementError,
     TimeoutError,
 )
 

@@ -4,6 +4,7 @@ transaction, never to the session: a pooled connection would carry it to the nex
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +17,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from hub.db.dial import renounce
 from hub.db.pool import DATABASE_ERRORS
 from hub.db.position import UNKNOWN, lsn
 from hub.db.queries import load
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 SLOW_SECONDS: Final = 0.1
 # For a connection of the pool: who waits for longer asks again later, and no line of them grows without end.
 _WAIT_SECONDS: Final = 10.0
+# Longer than a disk ever takes: a synchronous standby is away.
+_COMMIT_SECONDS: Final = 10.0
 # For one of a replica's: the primary answers as well.
 _REPLICA_WAIT_SECONDS: Final = 1.0
 POSITION: Final = load("replicas")["position"]
@@ -228,6 +232,10 @@ async def _whole(connection: Pooled) -> AsyncIterator[None]:
     try:
         yield
     except Exception as error:
+        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            renounce(connection)
+        elif isinstance(error, TimeoutError):
+            connection.terminate()  # it would not answer a ROLLBACK either
         # A refused command is no fault of the program; left open, asyncpg would log an error for each.
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             await connection.execute("ROLLBACK")
@@ -246,10 +254,18 @@ async def _reached(connection: Pooled) -> int:
 
 
 async def _commit(connection: Pooled) -> str:
+    # Whoever gives up ends the connection, and asks for no cancellation: that would only end the wait for a
+    # synchronous standby, and show everybody a change that can still be lost.
+    patience = asyncio.get_running_loop().call_later(_COMMIT_SECONDS, connection.terminate)
     try:
-        return await connection.execute("COMMIT")
+        return await connection.execute("COMMIT", timeout=2 * _COMMIT_SECONDS)
     except asyncpg.PostgresError as error:
         # a deferred trigger may refuse as well
         if (told := refusal(error)) is not None:
             raise told from error
         raise
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
+    finally:
+        patience.cancel()

@@ -7,7 +7,7 @@ VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (tenant_id, principal_id, op_id) DO NOTHING;
 
 -- name: stored (write)
--- What an operation id was used for, and the answer it got; it writes, so that the commit waits until a synchronous standby has the change as well.
+-- What an operation id was used for, and its answer; a write waits for the synchronous standby, as the first did.
 UPDATE app.idempotency SET answer = answer
 WHERE tenant_id = $1 AND principal_id = $2 AND op_id = $3
 RETURNING request_hash, answer;

@@ -1,0 +1,88 @@
+"""A PostgreSQL of a test's own with the hub's schema in it, and what is looked up there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import asyncpg
+import msgspec
+
+from hub.db.migrate import create_database, migrate
+from hub.security.keyring import place
+from hub.security.sealing import MasterKeys
+from tests.conftest import MASTER_KEY, TOKEN_KEY, settings_for
+from tests.factories import make_hotel
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from hub.embedded import Servers
+    from hub.settings import Settings
+    from tests.factories import Hotel
+
+DATABASE = "hub"
+
+
+async def furnish(postgres: Servers, redis_url: str, namespace: str) -> Settings:
+    """Make the hub's database on a server of one's own; the settings of a hub on it."""
+    await create_database(postgres.database_url("postgres"), DATABASE)
+    settings = msgspec.structs.replace(
+        settings_for(postgres, DATABASE), redis_url=redis_url, namespace=namespace
+    )
+    await migrate(settings)
+    wrapped = MasterKeys((MASTER_KEY,)).wrap(TOKEN_KEY.secret, place(TOKEN_KEY.kid))
+    await execute(
+        settings.database_url,
+        "INSERT INTO app.signing_keys (kid, wrapped) VALUES ($1, $2)",
+        TOKEN_KEY.kid,
+        wrapped,
+    )
+    return settings
+
+
+async def hotels_in(settings: Settings, number: int = 2) -> list[Hotel]:
+    """New hotels."""
+    connection = await asyncpg.connect(settings.database_url)
+    try:
+        return [await make_hotel(connection) for _ in range(number)]
+    finally:
+        await connection.close()
+
+
+async def execute(url: str, sql: str, *args: object) -> None:
+    """One statement, as a superuser."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql, *args)
+    finally:
+        await connection.close()
+
+
+async def operations(url: str) -> set[str]:
+    """The operations that a server has carried out."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch("SELECT op_id::text FROM app.idempotency")
+    finally:
+        await connection.close()
+    return {row["op_id"] for row in rows}
+
+
+async def epochs(url: str) -> dict[UUID, UUID]:
+    """Every tenant's epoch."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch("SELECT tenant_id, epoch FROM app.tenant_heads")
+    finally:
+        await connection.close()
+    return {row["tenant_id"]: row["epoch"] for row in rows}
+
+
+async def gone(pid: int) -> None:
+    """Until a process has ended."""
+    from psutil import pid_exists
+
+    async with asyncio.timeout(20):
+        while pid_exists(pid):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
