@@ -14,7 +14,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -114,14 +114,14 @@ class Feed:
         elif head.epoch != self.epoch or head.seq < before:
             _log.warning("the log's past has changed", extra={"tenant": str(self.tenant_id)})
             self._settle(head)
-            for session in self._members():
+            for session in self._listeners(self._topics):
                 session.rejoin(None)
         elif head.seq > self.seq:
             self.fill()
 
     def vanish(self) -> None:
         """There is no such tenant: nobody has anything to see here."""
-        for session in self._members():
+        for session in self._listeners(self._topics):
             session.end()
 
     def _settle(self, head: Head) -> None:
@@ -139,19 +139,20 @@ class Feed:
         started = time.perf_counter()
         self.seq = event.seq
         frame = event_frame(event)
-        members: set[Session] = set()
+        seq, count = event.seq, 0
         for topic in event.topics:
-            members.update(self._topics.get(topic, ()))
-        for session in members:
-            session.deliver(event.seq, frame)
-        self.tally.delivered(len(members), event.at, started)
+            if members := self._topics.get(topic):
+                count += len(members)
+                for session in tuple(members):
+                    session.deliver(seq, frame)
+        self.tally.delivered(count, event.at, started)
         if event.kind == ENDED:
             reason = _end.decode(event.data).reason
-            for session in members:
+            for session in self._listeners(event.topics):
                 session.end(reason)
 
-    def _members(self) -> set[Session]:
-        return set().union(*self._topics.values())
+    def _listeners(self, topics: Iterable[str]) -> set[Session]:
+        return set().union(*(self._topics.get(topic, ()) for topic in topics))
 
     # holes
 

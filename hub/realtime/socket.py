@@ -102,7 +102,10 @@ class Socket(asyncio.Protocol):
             return
         if self.congested:
             self._waiting_frames += 1
-        self._put(frame.wire)
+        try:
+            self._transport.write(frame.wire)
+        except RuntimeError:
+            self._lost()
 
     async def drained(self) -> None:
         while self.congested and not self.gone:
@@ -117,9 +120,12 @@ class Socket(asyncio.Protocol):
         try:
             self._transport.write(data)
         except RuntimeError:
-            # uvloop's way to say that the transport was aborted in this turn of the loop;
-            # `connection_lost` follows
-            self._over = True
+            self._lost()
+
+    def _lost(self) -> None:
+        """uvloop's write raises when the transport was aborted in this turn of the loop; `connection_lost`
+        follows. Without a guard one dead peer would end the deliveries to all others."""
+        self._over = True
 
     def _end(self, code: int, reason: str, last: bytes = b"") -> None:
         if self._over:
