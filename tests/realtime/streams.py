@@ -134,6 +134,7 @@ async def stream(
     principal: Principal | None,
     *,
     token: str | None = None,
+    cookie: str | None = None,
     after: str | None = None,
     last: str | None = None,
     query: str = "",
@@ -141,14 +142,15 @@ async def stream(
     method: str = "GET",
     receive_buffer: int | None = None,
 ) -> AsyncIterator[Stream]:
-    """Ask for a stream, as `principal` or with `token`, going on at `after` in the address or `last` in the
-    header."""
+    """Ask for a stream, as `principal`, with `token`, or as a browser with the token in a `cookie`; going on
+    at `after` in the address or `last` in the header."""
     if principal is not None:
         token = token_of(principal)
     if after is not None:
         query = f"after={after}"
     lines = [f"{method} {PATH}{query and '?'}{query} HTTP/1.1", "Host: hub", f"Accept: {accept}"]
     lines += [f"Authorization: Bearer {token}"] if token is not None else []
+    lines += [f"Cookie: hub_access={cookie}"] if cookie is not None else []
     lines += [f"Last-Event-ID: {last}"] if last is not None else []
     raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if receive_buffer is not None:
