@@ -166,7 +166,7 @@ def peers(ctx: click.Context, /, **given: object) -> None:
     """The hub beside other servers: the same work, in one run, in turns.
 
     \b
-    fanout   one publisher; every event (210 bytes) goes to all sockets
+    fanout   one publisher; every event (200 bytes) goes to all sockets
     kitchen  thousands of hotels with 4 sockets; every event goes to those of one hotel
 
     \b

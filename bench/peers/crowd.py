@@ -34,7 +34,8 @@ _LISTEN_SECONDS: Final = 0.05
 
 
 class Crowd:
-    """All members of all groups. `complete` is called when all members of a group have an event."""
+    """All members of all groups. `complete` is called when all members of a group have an event. `faults` are
+    those since the last batch, by kind."""
 
     def __init__(self, plan: Plan) -> None:
         self.port = plan.port
@@ -44,7 +45,7 @@ class Crowd:
         self.others = 0
         self._plan = plan
         self._groups = [Group(self) for _ in range(plan.shape.groups)]
-        self._faults: dict[str, int] = {}
+        self.faults: dict[str, int] = {}
         self._examples: list[str] = []
         self._post: Post | None = None
         self._source: Source | None = None
@@ -61,7 +62,7 @@ class Crowd:
         return number // self._plan.shape.sockets
 
     def fault(self, kind: str, words: str) -> None:
-        self._faults[kind] = self._faults.get(kind, 0) + 1
+        self.faults[kind] = self.faults.get(kind, 0) + 1
         if len(self._examples) < _EXAMPLES:
             self._examples.append(f"{kind}: {words}")
 
@@ -145,7 +146,7 @@ class Crowd:
             latency.add(value)
         missing = sum(sum(group.left) for group in self._groups)
         deliveries = batch.events * self._plan.shape.sockets - missing
-        faults, self._faults = self._faults, {}
+        faults, self.faults = self.faults, {}
         examples, self._examples = self._examples, []
         return Finished(seconds, deliveries, faults, examples, self.others, used, latency, late)
 

@@ -110,7 +110,7 @@ def running(name: str, found: Software, ground: Ground, cores: tuple[int, ...] |
             else:
                 port = _free_port()
                 process = subprocess.Popen(
-                    HOSTS[name].command(found.program, port, str(ground.redis), folder),
+                    [*_mortal(), *HOSTS[name].command(found.program, port, str(ground.redis), folder)],
                     env={**os.environ, **found.environ, "REDIS_URL": f"unix://{ground.redis}"},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -124,6 +124,12 @@ def running(name: str, found: Software, ground: Ground, cores: tuple[int, ...] |
             said = log.read().decode(errors="replace").strip().splitlines()[-3:]
             raise Unavailable(f"{name}: {error.message} {' / '.join(said)}") from error
         yield Running(process.pid, port)
+
+
+def _mortal() -> list[str]:
+    """Before a command: it ends with this process, however this one ends. Linux alone has that."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def _free_port() -> int:

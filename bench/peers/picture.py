@@ -17,6 +17,7 @@ _BARS: Final = 420
 _ROW: Final = 26
 _HEAD: Final = 54
 _MARGIN: Final = 20
+_LINE: Final = 130  # letters
 _STYLE: Final = (
     "text{font:13px sans-serif;fill:#222}.t{font-weight:bold}.n{fill:#666;font-size:11px}"
     ".hub{fill:#c8553d}.peer{fill:#8a9ba8}.range{stroke:#222;stroke-width:1.5}"
@@ -31,8 +32,10 @@ def draw(path: Path, result: PeersResult) -> None:
         panel, height = _panel(shape, [t for t in result.turns if t.shape == shape.label], top)
         parts += panel
         top += height
-    foot = f"{result.machine.processor}, {result.machine.cores} cores; {result.date}; {result.command}"
-    parts.append(_text(_MARGIN, top + 8, foot, "n"))
+    command = result.command if len(result.command) <= _LINE else f"{result.command[:_LINE]} ..."
+    where = f"{result.machine.processor}, {result.machine.cores} cores; {result.date}"
+    parts += [_text(_MARGIN, top + 4, where, "n"), _text(_MARGIN, top + 20, command, "n")]
+    top += 16
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{top + 24}" '
         f'viewBox="0 0 {_WIDTH} {top + 24}"><style>{_STYLE}</style>'

@@ -18,9 +18,10 @@ _SLACK_SECONDS: Final = 0.5
 
 
 class Window(Struct, frozen=True):
-    """One measured batch. `cpu_us` is CPU of the server's processes for each delivery, `redis_us` that of
-    Redis for each event, both in microseconds; cores are those that were busy, `others_cores` with neither
-    server, Redis nor client. `latency` is in milliseconds, of an open loop alone."""
+    """One measured batch. In microseconds of CPU: `cpu_us` of the server's processes and `client_us` of the
+    client for each delivery, `event_us` of the server and `redis_us` of Redis for each event. Cores are those
+    that were busy, `others_cores` with neither server, Redis nor client. `latency` is in milliseconds, of an
+    open loop alone."""
 
     seconds: float
     events: int
@@ -30,6 +31,7 @@ class Window(Struct, frozen=True):
     cpu_us: float
     event_us: float
     redis_us: float
+    client_us: float
     server_cores: float
     client_cores: float
     others_cores: float | None
@@ -115,6 +117,7 @@ def window(shape: Shape, events: int, rate: float, told: Finished, used: Used) -
         cpu_us=round(1e6 * used.server / max(1, told.deliveries), 3),
         event_us=round(1e6 * used.server * shape.sockets / max(1, told.deliveries), 3),
         redis_us=round(1e6 * used.redis / events, 3),
+        client_us=round(1e6 * told.cpu_seconds / max(1, told.deliveries), 3),
         server_cores=round(used.server / told.seconds, 3),
         client_cores=round(told.cpu_seconds / told.seconds, 3),
         others_cores=None if used.others is None else round(used.others / told.seconds, 3),

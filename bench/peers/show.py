@@ -68,7 +68,7 @@ def table(shape: Shape, turns: list[Turn], comparisons: list[Comparison]) -> Tab
     """Medians of a shape's turns, cheapest first; ratios to the hub with their spread."""
     rounds = max(turn.round for turn in turns) + 1
     shown = Table(
-        title=f"{shape.title} (medians of {rounds} rounds; least and greatest ratio)", box=SIMPLE_HEAD
+        title=f"{shape.title} (rounds: {rounds}; medians, with the least and greatest ratio)", box=SIMPLE_HEAD
     )
     shown.add_column("")
     shown.add_column("events by")
@@ -125,25 +125,30 @@ def notes_of(turns: list[Turn]) -> list[str]:
     """Faults of peers, and why some numbers may say more about this machine than about the servers."""
     notes = []
     for shape in dict.fromkeys(turn.shape for turn in turns):
-        for server in dict.fromkeys(turn.server for turn in turns):
-            own = [turn for turn in turns if (turn.shape, turn.server) == (shape, server)]
+        here: dict[str, list[Turn]] = {}
+        for turn in turns:
+            if turn.shape == shape:
+                here.setdefault(turn.server, []).append(turn)
+        for server, own in here.items():
             examples = [example for turn in own if server != "hub" for example in turn.examples]
             if examples:
                 notes.append(f"{shape}: {server} was not right: {'; '.join(examples[:2])}")
-            windows = [turn.closed for turn in own if turn.closed is not None]
-            if not windows:
-                continue
-            late = [turn for turn in own if turn.open is not None and turn.open.overloaded]
-            if late:
-                notes.append(f"{shape}: {server} did not keep up with the offered rate ({len(late)} times)")
-            if max(window.others_cores or 0.0 for window in windows) > _OTHERS:
-                notes.append(f"{shape}: others used this machine while {server} was measured")
-            busy = median(own, _cores) or 1.0
-            if busy < _BUSY:
-                notes.append(
-                    f"{shape}: {server} was busy for {busy:.0%} of the time: its deliveries a second are "
-                    "bounded by the client, or by others on this machine; its CPU time is not"
-                )
+        late = [
+            server for server, own in here.items() if any(turn.open and turn.open.overloaded for turn in own)
+        ]
+        if late:
+            notes.append(f"{shape}: the offered rate was too much for {', '.join(late)}")
+        others = [
+            (server, busy) for server, own in here.items() if (busy := median(own, _others)) is not None
+        ]
+        if told := [f"{server} {busy:.2f}" for server, busy in others if busy > _OTHERS]:
+            notes.append(f"{shape}: others used this machine; cores, while measured: {', '.join(told)}")
+        idle = [(server, busy) for server, own in here.items() if (busy := median(own, _cores)) is not None]
+        if told := [f"{server} {busy:.0%}" for server, busy in idle if busy < _BUSY]:
+            notes.append(
+                f"{shape}: not busy all the time, so that deliveries a second say what client and machine "
+                f"can take: {', '.join(told)}"
+            )
     return notes
 
 
@@ -168,6 +173,10 @@ def _cores(turn: Turn) -> float | None:
     return turn.closed.server_cores if turn.closed else None
 
 
+def _others(turn: Turn) -> float | None:
+    return turn.closed.others_cores if turn.closed else None
+
+
 def _redis_us(turn: Turn) -> float | None:
     return turn.closed.redis_us if turn.closed else None
 
@@ -180,7 +189,10 @@ def _cell(turns: list[Turn], pick: Pick, digits: int) -> str:
 def _spread(ratio: Ratio | None, name: str) -> str:
     if name == "hub":
         return "1"
-    return f"{ratio.median:.2f} ({ratio.low:.2f}-{ratio.high:.2f})" if ratio else "-"
+    if ratio is None:
+        return "-"
+    spread = f" ({ratio.low:.2f}-{ratio.high:.2f})" if ratio.low < ratio.high else ""
+    return f"{ratio.median:.2f}{spread}"
 
 
 def _latency(turns: list[Turn], percentile: str) -> str:

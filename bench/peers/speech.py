@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from bench import messages
 
-# Together some 210 bytes, as much as a small order.
-_NOTE: Final = "two coffees, one with milk; a fruit plate without melon; please knock softly, a child sleeps"
+# Together some 200 bytes, as much as a small order.
+_NOTE: Final = (
+    "two coffees, one with milk; a fruit plate without melon; please knock softly, a small child is asleep"
+)
 KIND: Final = "bench"
 # `at` of events that have not been written to a log
 _AT: Final = "2026-01-01T00:00:00.000Z"
