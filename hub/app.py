@@ -19,6 +19,7 @@ from starlette.routing import WebSocketRoute
 
 from hub.db.migrate import check_schema
 from hub.db.pool import Role, connect, create_pool, unconnected
+from hub.db.replicas import Replicas
 from hub.db.scope import utc_now
 from hub.devices.doorman import Doorman
 from hub.devices.presence import Presence
@@ -40,6 +41,7 @@ from hub.realtime.node import Node
 from hub.realtime.protocol import CloseCode
 from hub.realtime.redis_broker import RedisBroker
 from hub.realtime.relay import Relay
+from hub.realtime.shelf import RedisShelf
 from hub.realtime.states import States
 from hub.realtime.stream_routes import Streams
 from hub.security.keyring import Keyring
@@ -150,7 +152,9 @@ async def open_hub(
         keyring = Keyring(auth, MasterKeys(settings.master_keys), settings.keys_seconds)
         signing = await keyring.first()
         tokens = Tokens(signing, settings.token_seconds)
-        services = build(settings, Pools(api, auth, admin), tokens, limiter, clock=clock, mailer=mailer)
+        replicas = Replicas(settings, heads, size)
+        by_role = Pools(api, auth, admin, replicas if settings.replica_url else None)
+        services = build(settings, by_role, tokens, limiter, clock=clock, mailer=mailer)
         office = services.office
         stack.push_async_callback(office.passwords.aclose)
         stack.push_async_callback(office.after.aclose)
@@ -201,9 +205,22 @@ async def open_hub(
         doorman = Doorman(database, max(1, size // 2))
         stack.push_async_callback(doorman.aclose)
 
+        shelf = None
+        if settings.redis_url is not None:
+            sealing = [derived(key, "states") for key in settings.master_keys]
+            shelf = RedisShelf(settings.redis_url, settings.namespace, sealing)
+            stack.push_async_callback(shelf.aclose)
+        states = States(
+            lambda tenant_id, anew: log.state(tenant_id, aged=not anew),
+            clock,
+            most_bytes=settings.state_bytes,
+            max_events=settings.replay_max_events,
+            shelf=shelf,
+        )
+        stack.push_async_callback(states.aclose)
         past = Past(
             page=log.page,
-            state=States(log.state).get,
+            state=states.get,
             admit=doorman.admit,
             server_time=server_time,
             page_events=settings.replay_page,
@@ -252,6 +269,7 @@ async def open_hub(
                 health.Check("database", database.ping),
                 health.Check("heads", heads_are_read),
                 health.Check("broker", broker_answers, required=False),
+                *([health.Check("replicas", replicas.answer, required=False)] if replicas.each else []),
             ]
         )
         streams = Streams(endpoint.house, admission)
@@ -286,6 +304,7 @@ async def open_hub(
             "retention": retention.run(),
             "keys": keyring.run(signing, tokens.replace),
             "meters": meters.run(),
+            **(replicas.parts() if replicas.each else {}),
         }
         if office.outbox is not None:
             parts["outbox"] = office.outbox.run()

@@ -84,8 +84,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="redis://, rediss:// or unix:// and an address"),
     ] = None
     # Replicas of the primary for reads that may be some seconds old: menus, pictures, lists of orders and of
-    # the audit, states for screens that join. One server each, with the passwords of above; each process takes
-    # as many connections to each of them as to the primary, and one more.
+    # the audit, states for screens that join. One server each, with the passwords of above; each process
+    # takes as many connections to each of them as to the primary, and one more.
     replica_url: Annotated[
         tuple[Annotated[str, Meta(pattern=r"\Apostgres(ql)?://")], ...],
         Meta(description="postgresql://host:port/database, comma between replicas"),
@@ -243,6 +243,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     replay_page: Annotated[int, Meta(ge=1, le=10_000, description="events, 1 to 10000")] = 500
     # A client further behind gets a snapshot, which is then the cheaper answer.
     replay_max_events: Annotated[int, Meta(ge=1, le=1_000_000, description="events, 1 to 1000000")] = 1000
+    # States of hotels that a process keeps for screens that join; past it the oldest go, and are read again.
+    state_bytes: Annotated[int, Meta(ge=0, le=2**34, description="bytes, 0 to 17179869184")] = 67_108_864
     # Protocol ping, and how long its answer may take: a dead peer is closed with 4012 after both.
     ping_seconds: Seconds = 25.0
     pong_seconds: Seconds = 10.0

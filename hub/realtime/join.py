@@ -31,8 +31,8 @@ _RETRY_SECONDS: Final = 0.25
 class Past(Struct, frozen=True):
     """Where joins read, and their limits.
 
-    `page` and `state` read the log as of now; a state may be shared, cached or come from a replica, and be
-    older.
+    `page` reads the log as of now. `state` reads the state of about a position; it may be shared, kept or
+    come from a replica, and be older: unless asked for anew.
     `admit` raises HubError when the principal may no longer see its topics; it is asked after buffering has
     begun, so that whatever ends them later arrives as an event. A client more than `max_events` behind gets a
     snapshot, the cheaper answer then; one that does not take what it is sent within `lagging_seconds` is cut
@@ -40,7 +40,7 @@ class Past(Struct, frozen=True):
     """
 
     page: Callable[[UUID, int, int], Awaitable[Page]]
-    state: Callable[[UUID], Awaitable[State]]
+    state: Callable[[UUID, Position, bool], Awaitable[State]]
     admit: Callable[[Principal], Awaitable[None]]
     server_time: Callable[[], str]
     page_events: int
@@ -106,6 +106,7 @@ class _Join:
         self._generation = generation
         self._past = past
         self._cursor = cursor
+        self._anew = False
         self._way: Way = "nothing"
         self._started = time.perf_counter()
 
@@ -119,7 +120,7 @@ class _Join:
             # the log itself has told: then the session is where all live ones are.
             checked = self._cursor == Position(epoch, base) if epoch else False
             if self._cursor is None or self._cursor.epoch != epoch:
-                self._cursor = await self._snapshot()
+                self._cursor = None if epoch is None else await self._snapshot(Position(epoch, base))
                 if self._cursor is None:
                     # This node has not heard of the new epoch yet; it will, at the next look at the heads.
                     await self.still(asyncio.sleep(_RETRY_SECONDS))
@@ -133,10 +134,12 @@ class _Join:
                 session.heartbeat(past.server_time())
                 return
 
-    async def _snapshot(self) -> Position | None:
+    async def _snapshot(self, base: Position) -> Position | None:
         """Send the state; its position, or None when it is not of the feed's epoch and was not sent."""
         session = self._session
-        state = await self.still(self._past.state(session.feed.tenant_id))
+        state = await self.still(self._past.state(session.feed.tenant_id, base, self._anew))
+        # If the log does not lead on from this one, nobody's next one may be as old.
+        self._anew = True
         if state.epoch != session.feed.epoch:
             return None
         self._way = "snapshot"

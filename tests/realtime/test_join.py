@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from hub.errors import Unavailable
-from hub.log.event import Head, Page, State
+from hub.log.event import Head, Page, Position, State
 from tests.factories import make_hotel
 from tests.realtime.conftest import Live, head, running, screens
 from tests.realtime.screens import Document, Screen
@@ -116,11 +116,11 @@ def snapshots(screen: Screen, number: int) -> bool:
 def hold_states(live: Live, gate: asyncio.Event, read: asyncio.Event) -> list[State]:
     """Make the hub keep each state that it reads until the gate opens; the states, as they were read."""
     past = live.hub.past
-    original: Callable[[UUID], Awaitable[State]] = past.state
+    original: Callable[[UUID, Position, bool], Awaitable[State]] = past.state
     states: list[State] = []
 
-    async def held(tenant_id: UUID) -> State:
-        state = await original(tenant_id)
+    async def held(tenant_id: UUID, wanted: Position, anew: bool) -> State:
+        state = await original(tenant_id, wanted, anew)
         states.append(state)
         read.set()
         await gate.wait()
@@ -146,7 +146,7 @@ async def test_a_snapshot_older_than_the_node_is_completed_from_the_log(
         for _ in range(4):
             await order(tablet, hotel)
 
-        async def always_old(_: UUID) -> State:
+        async def always_old(_: UUID, __: Position, ___: bool) -> State:
             return old
 
         msgspec.structs.force_setattr(live.hub.past, "state", always_old)
