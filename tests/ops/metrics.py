@@ -27,6 +27,16 @@ class Scrape:
         """The value of one sample; 0 for one that is not there."""
         return self.samples.get((name, frozenset(labels.items())), 0.0)
 
+    def growing(self) -> dict[Sample, float]:
+        """The samples of counters and histograms."""
+        kinds = ("counter", "histogram")
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in self.families.values()
+            for sample in family.samples
+            if family.type in kinds
+        }
+
     def total(self, name: str) -> float:
         """The sum over all labels."""
         return sum(value for (found, _), value in self.samples.items() if found == name)
