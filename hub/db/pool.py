@@ -29,11 +29,11 @@ _STATEMENT_CACHE: Final = 512
 # asyncpg reconnects after 50,000 queries by default: at 1,000 a second that is a cold cache every minute.
 _NEVER: Final = 10**9
 _IDLE_SECONDS: Final = 300.0
-_CONNECT_SECONDS: Final = 10.0
+_CONNECT_SECONDS: Final = 4.0
 
 # Longer than any statement of these roles may take: past it the network swallows what is sent, and without an
 # end here a task would wait until TCP gives up. Migrations have no such limit.
-_PATIENCE: Final = {"hub_api": 10.0, "hub_relay": 10.0, "hub_auth": 10.0, "hub_admin": 40.0}
+_PATIENCE: Final = {"hub_api": 6.0, "hub_relay": 10.0, "hub_auth": 6.0, "hub_admin": 40.0}
 
 # Whatever a statement may raise because of the server or the way to it.
 # InternalClientError: asyncpg's state machine, when the server ends a connection at the wrong moment.

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 SLOW_SECONDS: Final = 0.1
 # For a connection of the pool: who waits for longer asks again later, and no line of them grows without end.
 _WAIT_SECONDS: Final = 10.0
+# For the first message of a transaction, which waits for no lock: a connection that is dead without a sign is
+# found out here.
+_BEGIN_SECONDS: Final = 3.0
 # Longer than a disk ever takes: a synchronous standby is away.
 _COMMIT_SECONDS: Final = 10.0
 # For one of a replica's: the primary answers as well.
@@ -190,7 +193,7 @@ async def tenant_scope(
     # Leaving `acquire` rolls back what is still open, also when the task is cancelled inside a statement.
     async with pool.acquire(timeout=_WAIT_SECONDS) as connection:
         async with _whole(connection):
-            await connection.execute(begin)
+            await connection.execute(begin, timeout=_BEGIN_SECONDS)
             yield Scope(connection, tenant_id, clock(), writes=not read_only, aged=aged)
         if await _commit(connection) != "COMMIT":
             # An aborted transaction answers ROLLBACK, and no error: somebody has swallowed the one before.
@@ -215,7 +218,7 @@ async def replica_scope(
     begin = _begin(tenant_id, actor, read_only=True, position=position)
     async with pool.acquire(timeout=_REPLICA_WAIT_SECONDS) as connection:
         async with _whole(connection):
-            await connection.execute(begin)
+            await connection.execute(begin, timeout=_BEGIN_SECONDS)
             yield Scope(connection, tenant_id, clock(), writes=False, aged=True)
         await connection.execute("COMMIT")
 
@@ -223,7 +226,9 @@ async def replica_scope(
 async def admit(pool: Pool, tenant_id: UUID, actor: Actor) -> None:
     """Ask the database whether the actor is still admitted, and nothing else; in one round trip."""
     async with pool.acquire(timeout=_WAIT_SECONDS) as connection, _whole(connection):
-        await connection.execute(f"{_begin(tenant_id, actor, read_only=True)}; COMMIT")
+        await connection.execute(
+            f"{_begin(tenant_id, actor, read_only=True)}; COMMIT", timeout=_BEGIN_SECONDS
+        )
 
 
 @asynccontextmanager

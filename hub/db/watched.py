@@ -48,3 +48,14 @@ class _Wait(_Acquire):
         finally:
             pool.waiting -= 1
             pool.waits.add(time.perf_counter() - started)
+
+    async def __aexit__(
+        self, kind: Any = None, error: BaseException | None = None, trace: Any = None
+    ) -> None:
+        connection = self.connection
+        if isinstance(error, TimeoutError) and connection is not None:
+            # The server, or the way to it, has fallen silent. It would not confirm a cancellation either, and
+            # what lies idle in the pool is as dead: nobody else shall find out by waiting.
+            connection.terminate()
+            await self.pool.expire_connections()
+        await super().__aexit__(kind, error, trace)

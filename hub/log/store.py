@@ -34,6 +34,8 @@ ARM_BELL: Final = _queries["arm_bell"]
 LIMIT_SILENCE: Final = _queries["limit_silence"]
 BECOME_RELAY: Final = _queries["become_relay"]
 CHECK_ORIGIN: Final = _queries["check_origin"]
+# A screen that is not told for longer that it is up to date says so itself.
+_HEADS_SECONDS: Final = 2.0
 
 
 def _event(row: asyncpg.Record, tenant_id: UUID) -> Event:
@@ -76,7 +78,7 @@ class Log:
     async def heads(self, tenant_ids: Iterable[UUID]) -> list[Head]:
         """The heads of these tenants, in one query. Raises Unavailable."""
         try:
-            rows = await self._heads.fetch(HEADS.text, list(tenant_ids))
+            rows = await self._heads.fetch(HEADS.text, list(tenant_ids), timeout=_HEADS_SECONDS)
         except DATABASE_ERRORS as error:
             raise Unavailable("the heads cannot be read now") from error
         return [Head(row["tenant_id"], row["epoch"], row["seq"]) for row in rows]

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # How long a feed stays after its last session: a tablet that reconnects finds its position known.
 _LINGER_SECONDS: Final = 30.0
+# So long after an event had to be fetched from the log, heads are compared as without a broker: one that says
+# it is connected brings nothing when the relay stands still and still holds its lock.
+_DOUBT_SECONDS: Final = 10.0
 _log = logging.getLogger(__name__)
 _decoder = msgspec.json.Decoder(Event)
 
@@ -68,6 +71,8 @@ class Node:
         self._by_channel: dict[str, Feed] = {}
         self._opening: dict[UUID, asyncio.Task[None]] = {}
         self._idle_since: dict[UUID, float] = {}
+        self._filled = 0
+        self._doubted_at = float("-inf")
         self._look = asyncio.Event()
         self._look.set()  # the first look says that heads can be read
 
@@ -175,8 +180,15 @@ class Node:
                 async with asyncio.timeout(self._alone_seconds):
                     await self._look.wait()
             except TimeoutError:
-                if not self._courier() or asyncio.get_running_loop().time() >= due:
+                now = asyncio.get_running_loop().time()
+                if self._doubts(now) or now >= due:
                     return
+
+    def _doubts(self, now: float) -> bool:
+        """Whether events may not arrive by themselves."""
+        if (filled := self.filled) != self._filled:
+            self._filled, self._doubted_at = filled, now
+        return not self._courier() or now - self._doubted_at < _DOUBT_SECONDS
 
     async def _compare(self) -> None:
         # A feed that is still opening must not take a position: its subscription is not confirmed.
