@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hub.errors import SettingError
+from hub.redis.place import parse
 
 # Read by the embedded servers of `hub demo` and the tests, not by the hub itself.
 EMBEDDED: Final = frozenset({"HUB_HOME", "HUB_PG_BINDIR", "HUB_REDIS_BIN"})
@@ -78,10 +79,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     # Connections of all workers together; the start fails when the server allows fewer.
     db_connections: Annotated[int, Meta(ge=8, le=10_000, description="connections, 8 to 10000")] = 100
 
+    # One server, or redis+sentinel://h1:26379,h2:26379/service, or redis+cluster://h1:6379,h2:6379.
     # Unset: nodes poll the heads, screens stay live but up to `heads_alone_seconds` later.
     redis_url: Annotated[
-        Annotated[str, Meta(pattern=r"\A(rediss?|unix)://")] | None,
-        Meta(description="redis://, rediss:// or unix:// and an address"),
+        Annotated[str, Meta(pattern=r"\A(rediss?(\+sentinel|\+cluster)?|unix)://")] | None,
+        Meta(description="redis://, rediss://, unix://, redis+sentinel:// or redis+cluster:// and addresses"),
     ] = None
     # Replicas of the primary for reads that may be some seconds old: menus, pictures, lists of orders and of
     # the audit, states for screens that join. One server each, with the passwords of above; each process
@@ -385,6 +387,8 @@ def _sound(name: str, value: Any) -> bool:
             return all(ipaddress.ip_network(item) for item in value)
         if name == "HUB_SMTP_URL":
             return bool(urlsplit(value).port != 0)
+        if name == "HUB_REDIS_URL":
+            parse(value)
     except ValueError:
         return False
     return True

@@ -1,34 +1,36 @@
-"""Redis or Valkey as broker: one subscribing connection, one publishing, both rebuilt from nothing when
-anything goes wrong. redis-py reconnects and resubscribes by itself, silently; what was published meanwhile is
-lost without a sign, so every error ends the connection here and every new one says `interrupted`."""
+"""Redis or Valkey as broker: one server, a primary watched by Sentinels, or a Cluster with sharded pub/sub.
+
+Messages are lost without a sign whenever a connection is, and whenever a publisher and a listener are not at
+the same server: while one of the two has not heard of a failover yet, or of a slot that moved. So a broker
+
+    says `interrupted` when its own subscriptions stand again, after whatever had happened to one of them;
+    and, when what it has published may not have arrived or went to a server that is not the right one any
+    more, sends an empty message on the control channel afterwards: every node then compares heads.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from hiredis import ReplyError
 
 from hub.realtime.broker import BrokerDown
+from hub.realtime.subscription import Demoted, Subscription
+from hub.redis.line import PING, Refused
+from hub.redis.topology import Fleet
 
 if TYPE_CHECKING:
-    from redis.asyncio.client import PubSub
-
     from hub.realtime.broker import Listener
     from hub.realtime.marks import Marks
+    from hub.redis.place import Address
 
-# A connection that says nothing for so long, although it was pinged, is dead.
-_SILENCE_SECONDS: Final = 6.0
-_PING_SECONDS: Final = 2.0
-_TIMEOUT_SECONDS: Final = 2.0
-_BACKOFF_SECONDS: Final = (0.05, 1.0)
 _BATCH: Final = 500
-T = TypeVar("T")
+# Between two looks at who serves what, however many reasons there are; longer when they do not help.
+_PAUSE_SECONDS: Final = (0.05, 1.0)
 _log = logging.getLogger(__name__)
 
 
@@ -36,145 +38,226 @@ class RedisBroker:
     """See `Broker`."""
 
     def __init__(self, url: str, control: str, marks: Marks) -> None:
-        """`control` is a channel that is always subscribed. A message without a good mark is dropped."""
+        """`control` is a channel that is always subscribed. A message without a good mark is dropped. Raises
+        SettingError."""
+        self._fleet = Fleet(url)
+        self._topology = self._fleet.topology
         self._marks = marks
-        self._client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
-            url,
-            protocol=2,  # cheaper to read than RESP3, which pub/sub does not need
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0, supported_errors=()),  # no error is met by connecting again silently
-        )
         self._control = control
+        self._head = b"*3\r\n$8\r\nSPUBLISH\r\n" if self._topology.sharded else b"*3\r\n$7\r\nPUBLISH\r\n"
         self._wanted: set[str] = {control}
-        self._confirmed: dict[str, asyncio.Future[None]] = {}
-        self._pubsub: PubSub | None = None
-        self._sending = asyncio.Lock()
-        self.connected = False
+        self._homes: dict[str, Address] = {}
+        self._subscriptions: dict[Address, tuple[Subscription, asyncio.Task[None]]] = {}
+        self._listener: Listener | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._broken = True  # since `interrupted` was said last
+        self._unsure = False  # what this process has published may not have reached everybody
+        self._doubt = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        return (
+            self._group is not None
+            and len(self._homes) == len(self._wanted)
+            and all(subscription.standing for subscription, _ in self._subscriptions.values())
+        )
 
     async def run(self, listener: Listener) -> None:
-        attempt = 0
-        while True:
-            try:
-                async with self._client.pubsub() as pubsub:
-                    try:
-                        await self._serve(pubsub, listener)
-                    finally:
-                        # before it is closed: a subscribe on it would take a connection that nobody reads
-                        self._pubsub = None
-            except Exception as error:  # noqa: BLE001 - redis-py and uvloop raise anything on a connection that is
-                # cut at the wrong moment; a courier may lose messages, and must never end the process
-                if self.connected or attempt == 0:
-                    _log.warning("redis is gone", extra={"reason": type(error).__name__})
-                attempt = 0 if self.connected else attempt + 1
-            finally:
-                self.connected = False
-                self._pubsub = None
-                for future in self._confirmed.values():
-                    # who waits goes on: `interrupted` comes when the subscription stands again
-                    if not future.done():
-                        future.set_result(None)
-                self._confirmed.clear()
-            low, high = _BACKOFF_SECONDS
-            await asyncio.sleep(random.uniform(low, min(high, low * 2 ** min(attempt, 8))))
+        self._listener = listener
+        self._broken = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                await self._watch()
+        finally:
+            self._group = self._listener = None
+            self._homes.clear()
+            self._subscriptions.clear()
 
-    async def _serve(self, pubsub: PubSub, listener: Listener) -> None:
-        missing: set[str] = set()
-        # Channels may become wanted while this sends; only when none is left may `subscribe` send by itself.
-        while new := sorted(self._wanted - missing):
-            for batch in _batches(new):
-                await pubsub.subscribe(*batch)
-            missing.update(new)
-        self._pubsub = pubsub
-        loop = asyncio.get_running_loop()
-        heard = loop.time()
-        pinged = heard
-        while True:
-            message = await pubsub.get_message(timeout=_PING_SECONDS)
-            now = loop.time()
-            if message is not None:
-                heard = now
-                kind = message["type"]
-                if kind == "message":
-                    self._received(listener, message["channel"].decode(), message["data"])
-                elif kind == "subscribe":
-                    channel = message["channel"].decode()
-                    if channel == self._control and self._control not in missing:
-                        raise ConnectionError("the connection was replaced under us")
-                    missing.discard(channel)
-                    if (future := self._confirmed.pop(channel, None)) and not future.done():
-                        future.set_result(None)
-                    if not missing and not self.connected:
-                        self.connected = True
-                        _log.info("redis is connected", extra={"channels": len(self._wanted)})
-                        listener.interrupted()
-            elif now - heard > _SILENCE_SECONDS:
-                raise TimeoutError("redis does not answer")
-            if now - pinged > _PING_SECONDS:
-                pinged = now
-                await self._send(lambda pubsub: pubsub.ping())
+    # who serves what
 
-    def _received(self, listener: Listener, channel: str, marked: bytes) -> None:
+    async def _watch(self) -> None:
+        failures = 0
+        while True:
+            self._doubt.clear()
+            helped = await self._look()
+            self._arrange()
+            if self._unsure:
+                helped = await self._announce() and helped
+            failures = 0 if helped else failures + 1
+            if failures == 0:
+                try:
+                    async with asyncio.timeout(self._topology.seconds):
+                        await self._doubt.wait()
+                except TimeoutError:
+                    pass
+            low, high = _PAUSE_SECONDS
+            await asyncio.sleep(random.uniform(low, min(high, low * 2 ** min(failures, 8))))
+
+    async def _look(self) -> bool:
+        known = self._topology.known
+        try:
+            if await self._topology.look() and known:
+                _log.warning("redis has another primary")
+                # what was published before that may have gone to the old one
+                self._unsure = True
+        except Exception as error:  # noqa: BLE001 - as in `Subscription.run`
+            _log.warning("who serves redis is not known", extra={"reason": repr(error)})
+            return False
+        return True
+
+    def _arrange(self) -> None:
+        """Bring every channel to the server that carries it now."""
+        moved: dict[Address, list[str]] = {}
+        left: dict[Address, list[str]] = {}
+        for channel in self._wanted:
+            owner, home = self._topology.owner(channel), self._homes.get(channel)
+            if owner == home:
+                continue
+            self._broken = True
+            if home is not None:
+                del self._homes[channel]
+                left.setdefault(home, []).append(channel)
+            if owner is not None:
+                self._homes[channel] = owner
+                moved.setdefault(owner, []).append(channel)
+        for address, channels in moved.items():
+            self._at(address).want(*channels)
+        for address, channels in left.items():
+            self._subscriptions[address][0].drop(*channels)
+        for address in self._subscriptions.keys() - set(self._homes.values()):
+            self._subscriptions.pop(address)[1].cancel()
+        self._settle()
+
+    def _at(self, address: Address) -> Subscription:
+        if address not in self._subscriptions:
+            assert self._group is not None
+            sharded, strict = self._topology.sharded, self._topology.strict
+            made = Subscription(address, self._fleet.open, self, sharded=sharded, strict=strict)
+            self._subscriptions[address] = made, self._group.create_task(made.run())
+        return self._subscriptions[address][0]
+
+    def _settle(self) -> None:
+        if self._broken and self._listener is not None and self.connected:
+            self._broken = False
+            _log.info("redis is connected", extra={"channels": len(self._wanted)})
+            self._listener.interrupted()
+
+    # what a subscription says
+
+    def heard(self, channel: str, marked: bytes) -> None:
         content = self._marks.take(channel, marked)
         if content is None:
             _log.warning("a message in redis is not the hub's own", extra={"channel": channel})
-        else:
-            listener.received(channel, content)
+        elif self._listener is not None:
+            self._listener.received(channel, content)
+
+    def stood(self, address: Address) -> None:
+        self._fleet.lines.forgive(address)
+        self._settle()
+
+    def adrift(self, address: Address, channel: str) -> None:
+        if self._homes.get(channel) == address:
+            del self._homes[channel]
+        self._broken = True
+        self._doubt.set()
+
+    def fell(self, address: Address, error: BaseException, *, first: bool) -> None:
+        self._broken = True
+        if first:
+            _log.warning("redis is gone", extra={"reason": repr(error)})
+        if isinstance(error, Demoted):
+            # it still answers, and would take what nobody hears
+            self._fleet.lines.drop(address)
+            self._unsure = True
+        self._doubt.set()
+
+    # what is wanted
 
     async def subscribe(self, channel: str) -> None:
         self._wanted.add(channel)
-        confirmed = self._confirmed.setdefault(channel, asyncio.get_running_loop().create_future())
-        try:
-            if await self._send(lambda pubsub: pubsub.subscribe(channel)):
-                await asyncio.wait_for(asyncio.shield(confirmed), _SILENCE_SECONDS)
-        except Exception:  # noqa: BLE001 - as in `run`
-            # the reader sees the same failure, reconnects and subscribes to all that is wanted
+        if self._group is None:
             return
+        home = self._homes.get(channel) or self._topology.owner(channel)
+        if home is None:
+            self._broken = True
+            self._doubt.set()
+            return
+        self._homes[channel] = home
+        await self._at(home).subscribe(channel)
 
     async def unsubscribe(self, channel: str) -> None:
         self._wanted.discard(channel)
-        try:
-            await self._send(lambda pubsub: pubsub.unsubscribe(channel), unless=channel)
-        except Exception:  # noqa: BLE001 - as in `run`
-            return
+        if (home := self._homes.pop(channel, None)) is not None:
+            self._subscriptions[home][0].drop(channel)
 
-    async def _send(self, act: Callable[[PubSub], Awaitable[object]], unless: str | None = None) -> bool:
-        """Send on the connection that is read, if there is one, unless a channel is wanted by then.
-
-        After a failure nobody sends on it any more: redis-py would connect again by itself, and nobody would
-        read there.
-        """
-        async with self._sending:
-            pubsub = self._pubsub
-            if pubsub is None or unless in self._wanted:
-                return False
-            try:
-                await act(pubsub)
-            except Exception:  # whatever it was, what was sent may be half a command
-                self._pubsub = None
-                raise
-            return True
+    # what goes out
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         try:
-            for batch in _batches(messages):
-                pipeline = self._client.pipeline(transaction=False)
-                for channel, message in batch:
-                    pipeline.publish(channel, self._marks.put(channel, message))
-                await pipeline.execute()
+            if not self._topology.known:
+                await self._topology.look()
+            for start in range(0, len(messages), _BATCH):
+                refused = await self._send(messages[start : start + _BATCH])
+                if refused:
+                    # slots have moved: nobody has heard these, and they come after all that was heard
+                    await self._topology.look()
+                    if await self._send(refused):
+                        raise Refused("redis does not take a message")
         except Exception as error:
+            self._unsure = True
+            self._doubt.set()
             raise BrokerDown(str(error)) from error
 
-    async def ping(self) -> bool:
+    async def _send(self, messages: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        """Each server gets its share, in order. Returns what was refused; raises when a server is gone, after
+        the others have theirs."""
+        shares: dict[Address, list[tuple[str, bytes]]] = {}
+        for message in messages:
+            owner = self._topology.owner(message[0])
+            if owner is None:
+                raise Refused("nobody carries a channel")
+            shares.setdefault(owner, []).append(message)
+        if len(shares) == 1:
+            return await self._send_to(*shares.popitem())
+        results = await asyncio.gather(
+            *(self._send_to(owner, share) for owner, share in shares.items()), return_exceptions=True
+        )
+        refused: list[tuple[str, bytes]] = []
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            refused += result
+        return refused
+
+    async def _send_to(self, owner: Address, share: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        head, put = self._head, self._marks.put
+        parts = []
+        for channel, message in share:
+            name, marked = channel.encode(), put(channel, message)
+            parts.append(b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % (head, len(name), name, len(marked), marked))
+        replies = await self._fleet.lines.ask(owner, b"".join(parts), len(parts))
+        return [message for message, reply in zip(share, replies, strict=True) if type(reply) is ReplyError]
+
+    async def _announce(self) -> bool:
+        """Make every node compare heads."""
+        self._unsure = False
         try:
-            return self.connected and bool(await self._client.ping())
-        except Exception:  # noqa: BLE001 - as in `run`
+            await self.publish([(self._control, b"")])
+        except BrokerDown:  # which has made it unsure again
             return False
+        return True
+
+    async def ping(self) -> bool:
+        if not self.connected:
+            return False
+        try:
+            servers = set(self._homes.values())
+            answers = await asyncio.gather(*(self._fleet.lines.ask(server, PING) for server in servers))
+        except Exception:  # noqa: BLE001 - as in `Subscription.run`
+            return False
+        return all(answer == b"PONG" for (answer,) in answers)
 
     async def aclose(self) -> None:
         """Close the connections; `run` has been cancelled before."""
-        await self._client.aclose()
-
-
-def _batches(items: Sequence[T]) -> list[Sequence[T]]:
-    return [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
+        await self._fleet.aclose()

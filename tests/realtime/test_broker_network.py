@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hub.realtime import redis_broker
+from hub.realtime import subscription
 from hub.realtime.broker import BrokerDown
+from hub.redis import line
 from tests.realtime.listening import DEADLINE, Station, channel, connected, redis_station
 
 if TYPE_CHECKING:
@@ -98,8 +99,12 @@ async def cable(servers: Servers) -> AsyncIterator[Cable]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds of silence last a tenth."""
-    for name in ("_SILENCE_SECONDS", "_PING_SECONDS", "_TIMEOUT_SECONDS"):
-        monkeypatch.setattr(redis_broker, name, getattr(redis_broker, name) / 10)
+    for module, name in (
+        (subscription, "_SILENCE_SECONDS"),
+        (subscription, "_PING_SECONDS"),
+        (line, "ANSWER_SECONDS"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name) / 10)
 
 
 @pytest.fixture
