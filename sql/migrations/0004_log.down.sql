@@ -20,6 +20,7 @@ DROP FUNCTION app.log_menu_item();
 DROP FUNCTION app.log_order();
 DROP FUNCTION app.ring_bell();
 DROP FUNCTION app.take_head(uuid);
+DROP FUNCTION app.log_timeline();
 DROP FUNCTION app.create_head();
 DROP TABLE app.log_origin;
 DROP TABLE app.relay_bell;

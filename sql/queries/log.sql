@@ -118,5 +118,5 @@ SELECT pg_try_advisory_lock(7527030595687047545);
 -- True when the server or its timeline differ from those the log was written under; then all epochs are new.
 SELECT app.check_log_origin(
     (SELECT system_identifier FROM pg_control_system()),
-    ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer
+    app.log_timeline()
 );

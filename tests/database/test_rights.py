@@ -108,6 +108,7 @@ async def test_who_may_call_which_function(admin: Connection) -> None:
         *(("iso", role) for role in ("hub_api", "hub_relay", "hub_admin", "hub_log")),
         *((name, "hub_auth") for name in ("claim_code", "find_tenant", "start_pairing", "poll_pairing")),
         *((name, "hub_relay") for name in ("check_log_origin", "prune_events", "prune_operations")),
+        ("log_timeline", "hub_relay"),
         *((name, "hub_relay") for name in ("make_audit_partitions", "drop_audit_partitions")),
         *((name, "hub_relay") for name in ("prune_sign_ins", "erase_guests")),
         *((name, "hub_log") for name in ("acting", "redacted", "tenant_id", "tenant_state")),

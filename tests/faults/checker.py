@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 from msgspec import Struct
 
+from hub.db.pool import DATABASE_ERRORS
 from tests.faults import truth
 from tests.faults.client import Address, Client, Operation
 from tests.faults.load import Actor, Lateness
@@ -264,14 +265,15 @@ class Load:
     async def _witness(self) -> None:
         """Looks for each operation in the moment that its answer comes: it must be committed by then."""
         while True:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                async with _connection(self._database_url()) as connection:
-                    while True:
-                        await self._look(connection, *await self._witnessed.get())
+            with suppress(*DATABASE_ERRORS):
+                url = self._database_url()
+                async with _connection(url) as connection:
+                    while url == self._database_url():
+                        await self._look(connection, url, *await self._witnessed.get())
             # The server is away: what it has lost is found at the end.
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _look(self, connection: Connection, client: Client, operation: Operation) -> None:
+    async def _look(self, connection: Connection, url: str, client: Client, operation: Operation) -> None:
         if operation.op_id is None:
             return
         stored = await connection.fetchval(
@@ -280,7 +282,7 @@ class Load:
             operation.op_id,
             timeout=2,
         )
-        if not stored:
+        if not stored and url == self._database_url():
             self.problems.append(
                 f"{client.name}: {operation.name} {operation.op_id} was acknowledged before its commit"
             )
