@@ -811,12 +811,23 @@ END
 $$;
 CREATE TRIGGER create_head AFTER INSERT ON app.tenants FOR EACH ROW EXECUTE FUNCTION app.create_head();
 
+-- The timeline of the server; every promotion of a replica and every restore to a moment begins a new one.
+CREATE FUNCTION app.log_timeline() RETURNS integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer
+$$;
+
 -- Takes the head of a tenant for the rest of the transaction. STRICT: a missing head is an error, not silence.
+-- What is the first on a new timeline renews the epochs before it: else it could take a seq, in the same epoch,
+-- that somebody has seen with an event of the old timeline, which never got here.
 CREATE FUNCTION app.take_head(tenant uuid) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     taken bigint;
 BEGIN
+    IF (SELECT o.timeline FROM app.log_origin AS o) IS DISTINCT FROM app.log_timeline() THEN
+        PERFORM app.check_log_origin((SELECT c.system_identifier FROM pg_control_system() AS c), app.log_timeline());
+    END IF;
     UPDATE app.tenant_heads SET seq = seq + 1, updated_at = now() WHERE tenant_id = tenant RETURNING seq INTO STRICT taken;
     RETURN taken;
 END
@@ -1091,6 +1102,7 @@ GRANT CREATE ON SCHEMA app TO hub_log;
 ALTER FUNCTION app.raise_order_version() OWNER TO hub_log;
 ALTER FUNCTION app.prune_operations(uuid, timestamptz, integer) OWNER TO hub_log;
 ALTER FUNCTION app.create_head() OWNER TO hub_log;
+ALTER FUNCTION app.log_timeline() OWNER TO hub_log;
 ALTER FUNCTION app.take_head(uuid) OWNER TO hub_log;
 ALTER FUNCTION app.ring_bell() OWNER TO hub_log;
 ALTER FUNCTION app.log_order() OWNER TO hub_log;
@@ -1103,6 +1115,7 @@ ALTER FUNCTION app.log_tenant_end() OWNER TO hub_log;
 ALTER FUNCTION app.check_log_origin(bigint, integer) OWNER TO hub_log;
 ALTER FUNCTION app.prune_events(uuid, timestamptz, integer) OWNER TO hub_log;
 REVOKE CREATE ON SCHEMA app FROM hub_log;
+GRANT EXECUTE ON FUNCTION app.log_timeline() TO hub_relay;
 GRANT EXECUTE ON FUNCTION app.check_log_origin(bigint, integer) TO hub_relay;
 GRANT EXECUTE ON FUNCTION app.prune_operations(uuid, timestamptz, integer) TO hub_relay;
 GRANT EXECUTE ON FUNCTION app.prune_events(uuid, timestamptz, integer) TO hub_relay;
