@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -56,6 +57,7 @@ class _Wait(_Acquire):
         if isinstance(error, TimeoutError) and connection is not None:
             # The server, or the way to it, has fallen silent. It would not confirm a cancellation either, and
             # what lies idle in the pool is as dead: nobody else shall find out by waiting.
-            connection.terminate()
+            with suppress(asyncpg.InterfaceError):  # it has been ended already
+                connection.terminate()
             await self.pool.expire_connections()
         await super().__aexit__(kind, error, trace)
