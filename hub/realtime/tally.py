@@ -3,10 +3,9 @@ belongs to a tenant, and nothing counts once for each session that an event reac
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections import Counter
 from datetime import datetime
+from time import perf_counter, time
 from typing import Final, Literal, TypeAlias
 
 from hub.realtime.protocol import CloseCode
@@ -16,6 +15,7 @@ Way: TypeAlias = Literal["snapshot", "replay", "nothing"]
 Outcome: TypeAlias = Literal["accepted", "draining", "protocol", "origin", "crowded"]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("accepted", "draining", "protocol", "origin", "crowded")
+_moment: Final = datetime.fromisoformat
 WAYS: Final[tuple[Way, ...]] = ("snapshot", "replay", "nothing")
 
 
@@ -38,11 +38,13 @@ class Tally:
         """An event of the time `at` has been handed to so many sessions, since `started` (perf_counter)."""
         if sessions:
             self.deliveries += sessions
-            self.fan_out.add(time.perf_counter() - started)
+            self.fan_out.add(perf_counter() - started)
             add_age(self.commit_to_frame, at)
 
 
 def add_age(ages: Histogram, at: str) -> None:
     """Count the seconds since a time of the log; less than 0 when its clock is ahead of ours."""
-    with contextlib.suppress(ValueError):  # a text from the broker, of which nothing else depends on this
-        ages.add(time.time() - datetime.fromisoformat(at).timestamp())
+    try:  # `suppress` would take longer than the rest
+        ages.add(time() - _moment(at).timestamp())
+    except ValueError:  # a text from the broker, of which nothing else depends on this
+        return
