@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 from starlette.routing import WebSocketRoute
 
 from hub.db.migrate import check_schema
 from hub.db.pool import Role, connect, create_pool, unconnected
+from hub.db.position import Trail, trail
 from hub.db.replicas import Replicas
 from hub.db.scope import utc_now
 from hub.devices.doorman import Doorman
@@ -46,6 +47,7 @@ from hub.realtime.states import States
 from hub.realtime.stream_routes import Streams
 from hub.security.keyring import Keyring
 from hub.security.limits import Limiter, Rule
+from hub.security.positions import Positions
 from hub.security.sealing import MasterKeys, derived
 from hub.security.tokens import TokenKey, Tokens
 from hub.services import SOCKET, Pools, Services, build, commands, http_routes, topics_of
@@ -153,6 +155,7 @@ async def open_hub(
         signing = await keyring.first()
         tokens = Tokens(signing, settings.token_seconds)
         replicas = Replicas(settings, heads, size)
+        positions = Positions([derived(key, "positions") for key in settings.master_keys])
         by_role = Pools(api, auth, admin, replicas if settings.replica_url else None)
         services = build(settings, by_role, tokens, limiter, clock=clock, mailer=mailer)
         office = services.office
@@ -236,12 +239,17 @@ async def open_hub(
         async def call(name: str, principal: Principal, op_id: UUID | None, args: Raw) -> Raw:
             await limiter.hit(Rule.DEVICE, principal.tenant_id, principal.id)
             await limiter.hit(Rule.TENANT, principal.tenant_id)
+            trail.set(Trail())
             return await services.operations.call(name, principal, op_id, args)
 
         def opened(principal: Principal, session: UUID) -> None:
             # Members of staff look at as many windows as they like.
             if principal.kind != "staff":
                 presence.opened(principal.tenant_id, principal.id, session)
+
+        def reached() -> str | UnsetType:
+            last = trail.get()
+            return UNSET if last is None or last.reached is None else positions.seal(last.reached)
 
         doors = Doors(
             verify=tokens.verify,
@@ -251,6 +259,7 @@ async def open_hub(
             opened=opened,
             closed=lambda principal, session: presence.closed(principal.tenant_id, session),
             stranger=services.residence.stranger,
+            reached=reached,
         )
         admission = Admission(settings.accepts_per_second, settings.accepts_burst)
         endpoint = Endpoint(node, past, heartbeat, doors, admission, settings)
@@ -275,7 +284,12 @@ async def open_hub(
         streams = Streams(endpoint.house, admission)
         routes = [*http_routes(services, watch), stream_routes.route(services.gate, streams.answer)]
         requests = Requests()
-        app = site([*routes, WebSocketRoute(SOCKET.path, endpoint)], limiter=limiter, requests=requests)
+        app = site(
+            [*routes, WebSocketRoute(SOCKET.path, endpoint)],
+            limiter=limiter,
+            requests=requests,
+            positions=positions if replicas.each else None,
+        )
 
         failed: asyncio.Future[None] = loop.create_future()
         retention = Retention(

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, UnsetType
 
 from hub.errors import HubError, Internal, InvalidInput, TokenExpired, Unauthorized
 from hub.realtime.join import Past, keep_joined
@@ -53,9 +53,9 @@ class Doors(Struct, frozen=True):
 
     `verify` turns a token into a principal, or raises Unauthorized; so does `at_home` for one whose hotel is
     not that of the Host header. `topics` says what a principal may see.
-    `call` runs a command: name, principal, operation id, JSON arguments. `opened` and `closed` are told of
-    every session. `stranger` writes down that a token of another tenant came to a session: the token's
-    principal, and the session's.
+    `call` runs a command: name, principal, operation id, JSON arguments; after it, in the same task,
+    `reached` tells the position of its commit. `opened` and `closed` are told of every session. `stranger`
+    writes down that a token of another tenant came to a session: the token's principal, and the session's.
     """
 
     verify: Callable[[str], Principal]
@@ -65,6 +65,7 @@ class Doors(Struct, frozen=True):
     opened: Callable[[Principal, UUID], None]
     closed: Callable[[Principal, UUID], None]
     stranger: Callable[[Principal, Principal], Awaitable[None]]
+    reached: Callable[[], str | UnsetType]
 
 
 class House(Struct, frozen=True):
@@ -342,7 +343,7 @@ class Conversation:
             result = await self._house.doors.call(
                 command.name, session.principal, command.op_id, command.args
             )
-            reply = Frame(Done(command.id, result))
+            reply = Frame(Done(command.id, result, position=self._house.doors.reached()))
         except Exception as error:  # noqa: BLE001 - a bug in a command must not end the session
             reply = Frame(Failed(command.id, _failure(error, command.name).to_data()))
         session.write(reply)

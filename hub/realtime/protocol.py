@@ -24,7 +24,7 @@ from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from hub.errors import ErrorData, InvalidInput
 from hub.log.event import Event, Position, State
@@ -160,11 +160,13 @@ class PositionFrame(Struct, tag="position", frozen=True):
 
 
 class Done(Struct, tag="reply", frozen=True):
-    """The answer to a command, after its commit."""
+    """The answer to a command, after its commit. `position` is what to send as Hub-Position with requests
+    that must see the change; without replicas there is none."""
 
     id: int
     result: Raw
     ok: Literal[True] = True
+    position: str | UnsetType = UNSET
 
 
 class Failed(Struct, tag="reply", frozen=True):

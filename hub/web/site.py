@@ -12,12 +12,14 @@ from starlette.types import ASGIApp, Lifespan
 from hub.web import openapi, pages
 from hub.web.context import RequestContexts
 from hub.web.headers import SecurityHeaders
+from hub.web.position import CarryPosition
 from hub.web.problems import handlers
 from hub.web.rate import AddressLimit
 from hub.web.requests import CountRequests, Requests
 
 if TYPE_CHECKING:
     from hub.security.limits import Limiter
+    from hub.security.positions import Positions
 
 
 class Site(Starlette):
@@ -25,9 +27,12 @@ class Site(Starlette):
 
     limiter: Limiter | None = None
     requests: Requests | None = None
+    positions: Positions | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
         app = super().build_middleware_stack()
+        if self.positions is not None:
+            app = CarryPosition(app, self.positions)
         if self.limiter is not None:
             app = AddressLimit(app, self.limiter)
         if self.requests is not None:
@@ -41,10 +46,12 @@ def site(
     *,
     limiter: Limiter | None = None,
     requests: Requests | None = None,
+    positions: Positions | None = None,
 ) -> Starlette:
     """`routes` with the pages and /api/openapi.json beside them; every error is a problem document.
 
     With a `limiter`, requests to /api/ from one address are counted; with `requests`, all for the metrics.
+    With `positions`, answers tell how far a replica must be to show what they did.
     """
     app = Site(
         routes=[*routes, openapi.route(routes), *pages.routes()],
@@ -53,6 +60,7 @@ def site(
     )
     app.limiter = limiter
     app.requests = requests
+    app.positions = positions
     # A redirect would repeat the Host header, which anyone can set.
     app.router.redirect_slashes = False
     return app
