@@ -57,6 +57,10 @@ async def connected(plan: Plan, cores: tuple[int, ...] | None) -> AsyncIterator[
     try:
         await _send(process, msgspec.json.encode(plan))
         yield Client(process, await _receive(process, Joined))
+    except BaseException:  # also a cancellation: in the middle of a batch it would not listen
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        raise
     finally:
         assert process.stdin is not None
         process.stdin.close()

@@ -14,6 +14,9 @@ from hub.errors import Unavailable
 
 # nchan: an event of one group must not overtake another of it, so a group keeps to its connection.
 _CONNECTIONS: Final = 16
+# PUBLISH is answered with a number that is not negative, or with an error.
+_REDIS_ERRORS: Final = (b"-",)
+_HTTP_ERRORS: Final = (b"HTTP/1.1 4", b"HTTP/1.1 5")
 _UID: Final = "bench1"
 _HOST_ID: Final = "bench"
 
@@ -31,8 +34,8 @@ class Post(Protocol):
 class _Line(asyncio.Protocol):
     """A connection whose answers are only looked at for errors."""
 
-    def __init__(self, error: bytes, failed: Callable[[str], None]) -> None:
-        self._error = error
+    def __init__(self, errors: tuple[bytes, ...], failed: Callable[[str], None]) -> None:
+        self._errors = errors
         self._failed = failed
         self._transport: asyncio.Transport | None = None
 
@@ -40,7 +43,7 @@ class _Line(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._error in data:
+        if any(error in data for error in self._errors):
             self._failed(f"publishing was refused: {data[:200]!r}")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -104,11 +107,11 @@ async def open_post(server: str, port: int, redis: str, failed: Callable[[str], 
     try:
         if server == "nchan":
             made = [
-                await loop.create_connection(lambda: _Line(b"HTTP/1.1 4", failed), "127.0.0.1", port)
+                await loop.create_connection(lambda: _Line(_HTTP_ERRORS, failed), "127.0.0.1", port)
                 for _ in range(_CONNECTIONS)
             ]
             return HttpPost([line for _, line in made])
-        _, line = await loop.create_unix_connection(lambda: _Line(b"-ERR", failed), redis)
+        _, line = await loop.create_unix_connection(lambda: _Line(_REDIS_ERRORS, failed), redis)
     except OSError as error:
         raise Unavailable(f"nobody takes events for {server}: {error}") from error
     return RedisPost(line, _WRAPPED[server])

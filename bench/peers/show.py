@@ -149,6 +149,8 @@ def notes_of(turns: list[Turn]) -> list[str]:
                 f"{shape}: not busy all the time, so that deliveries a second say what client and machine "
                 f"can take: {', '.join(told)}"
             )
+        if cost := median([turn for own in here.values() for turn in own], _client_us):
+            notes.append(f"{shape}: the client took {cost:.1f} us of CPU for each delivery")
     return notes
 
 
@@ -175,6 +177,10 @@ def _cores(turn: Turn) -> float | None:
 
 def _others(turn: Turn) -> float | None:
     return turn.closed.others_cores if turn.closed else None
+
+
+def _client_us(turn: Turn) -> float | None:
+    return turn.closed.client_us if turn.closed else None
 
 
 def _redis_us(turn: Turn) -> float | None:
