@@ -17,6 +17,7 @@ from hub.errors import SettingError
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD_SERVERS = {"HUB_PG_BINDIR": "/usr/lib/postgresql/15/bin", "HUB_REDIS_BIN": "/usr/bin/redis-server"}
+PGBOUNCER = "/usr/sbin/pgbouncer"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -71,6 +72,8 @@ def missing() -> list[str]:
         absent.append("postgresql-15")
     if not Path(OLD_SERVERS["HUB_REDIS_BIN"]).exists():
         absent.append("redis-server")
+    if not Path(PGBOUNCER).exists():
+        absent.append("pgbouncer")
     if shutil.which("node") is None:
         absent.append("nodejs")
     return absent

@@ -89,7 +89,9 @@ def test_missing_packages_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("PATH", str(tmp_path))
     nowhere = {name: str(tmp_path / "none") for name in legs.OLD_SERVERS}
     monkeypatch.setattr(legs, "OLD_SERVERS", nowhere)
-    assert legs.missing() == ["chromium", "fonts-noto-cjk", "postgresql-15", "redis-server", "nodejs"]
+    monkeypatch.setattr(legs, "PGBOUNCER", str(tmp_path / "none"))
+    packages = ["chromium", "fonts-noto-cjk", "postgresql-15", "redis-server", "pgbouncer", "nodejs"]
+    assert legs.missing() == packages
 
 
 def test_all_fails_when_one_leg_does(monkeypatch: pytest.MonkeyPatch) -> None:
