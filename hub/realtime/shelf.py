@@ -6,75 +6,65 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import redis.asyncio
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from hiredis import ReplyError
 
 from hub.realtime.states import REUSE_SECONDS, Kept
+from hub.redis.line import Refused, pack
+from hub.redis.topology import Fleet
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-T = TypeVar("T")
 # A join must not wait for Redis: PostgreSQL has the state as well.
-_PATIENCE_SECONDS: Final = 0.1
-# A storm of joins of many hotels at once waits in line for so many connections.
-_CONNECTIONS: Final = 8
+_PATIENCE_SECONDS: Final = 0.15
+# Nobody waits for what is put there.
+_PUT_SECONDS: Final = 2.0
 # Who has not answered is not asked again for so long.
 _REST_SECONDS: Final = 2.0
 # A reading of a state takes milliseconds; one that was given up blocks nobody for longer.
 _CLAIM_MS: Final = 1000
 # The states of a few hotels that are far larger than all others would fill Redis.
-_MOST_BYTES: Final = 8 * 2**20
+_MOST_BYTES: Final = 4 * 2**20
 _NONCE_BYTES: Final = 12
 _decoder: Final = msgspec.json.Decoder(Kept)
 _log = logging.getLogger(__name__)
-
-
-def client(url: str) -> redis.asyncio.Redis:
-    """A client that gives up soon, and meets no error by connecting again silently."""
-    return redis.asyncio.Redis.from_url(
-        url,
-        protocol=2,
-        socket_timeout=_PATIENCE_SECONDS,
-        socket_connect_timeout=_PATIENCE_SECONDS,
-        retry=Retry(NoBackoff(), 0, supported_errors=()),
-    )
 
 
 class RedisShelf:
     """See `Shelf`. `keys` are secrets of 32 bytes: the first one seals, every one opens."""
 
     def __init__(self, url: str, namespace: str, keys: Sequence[bytes]) -> None:
-        self._client = client(url)
-        self._turn = asyncio.Semaphore(_CONNECTIONS)
+        """Connects to nothing yet. Raises SettingError."""
+        self._fleet = Fleet(url)
         self._namespace = namespace
         self._ciphers = [AESGCM(key) for key in keys]
         self._rests_until = 0.0
+        self._looking: asyncio.Task[None] | None = None
 
     async def take(self, tenant_id: UUID) -> Kept | None:
         key = self._key(tenant_id, "state")
-        sealed = await self._ask(lambda: self._client.get(key))
+        sealed = await self._ask(key, "GET", key)
         return self._open(key, sealed) if isinstance(sealed, bytes) else None
 
     async def claim(self, tenant_id: UUID) -> bool:
         key = self._key(tenant_id, "reading")
-        claimed = await self._ask(lambda: self._client.set(key, b"1", nx=True, px=_CLAIM_MS))
+        claimed = await self._ask(key, "SET", key, "1", "NX", "PX", str(_CLAIM_MS))
         # None also when Redis is away: then everybody reads
         return claimed is not None or self._resting
 
     async def put(self, tenant_id: UUID, kept: Kept) -> None:
-        key = self._key(tenant_id, "state")
+        key, reading = self._key(tenant_id, "state"), self._key(tenant_id, "reading")
         sealed = self._seal(key, kept)
         if len(sealed) <= _MOST_BYTES:
-            await self._ask(lambda: self._client.set(key, sealed, ex=int(REUSE_SECONDS)))
-        await self._ask(lambda: self._client.delete(self._key(tenant_id, "reading")))
+            seconds = str(int(REUSE_SECONDS))
+            await self._ask(key, "SET", key, sealed, "EX", seconds, patience=_PUT_SECONDS)
+        await self._ask(reading, "DEL", reading, patience=_PUT_SECONDS)
 
     def _key(self, tenant_id: UUID, what: str) -> str:
         # the braces keep a tenant's keys together on a cluster
@@ -98,17 +88,37 @@ class RedisShelf:
     def _resting(self) -> bool:
         return asyncio.get_running_loop().time() < self._rests_until
 
-    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T | None:
-        """The answer, None when Redis does not give one soon."""
+    async def _ask(self, key: str, *words: str | bytes, patience: float = _PATIENCE_SECONDS) -> Any:
+        """The answer of whoever has `key`, None when there is none soon."""
+        if self._resting:
+            return None
         try:
-            async with self._turn, asyncio.timeout(_PATIENCE_SECONDS):
-                return None if self._resting else await question()
-        except Exception as error:  # noqa: BLE001 - redis-py raises anything on a connection that is cut at the
-            # wrong moment, and nothing of it may end a join
+            owner = self._fleet.topology.owner(key)
+            if owner is None:
+                raise Refused("nobody is known to have the key")
+            async with asyncio.timeout(patience):
+                (answer,) = await self._fleet.lines.ask(owner, pack(*words))
+            if isinstance(answer, ReplyError):
+                raise answer
+        except (OSError, ReplyError) as error:
             self._rests_until = asyncio.get_running_loop().time() + _REST_SECONDS
             _log.info("states are not shared", extra={"reason": type(error).__name__})
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look(), name="states look")
             return None
+        return answer
+
+    async def _look(self) -> None:
+        """Find out who has what now."""
+        try:
+            if await self._fleet.topology.look():
+                self._rests_until = 0.0
+        except OSError:
+            return  # it stays as it was, until somebody asks again
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        await self._fleet.aclose()
