@@ -307,7 +307,7 @@ async def open_hub(
         )
 
         pools = {"api": api, "heads": heads, "auth": auth, "admin": admin}
-        meters = Meters(Parts(node, broker, relay, services, requests, pools), desk)
+        meters = Meters(Parts(node, broker, relay, services, requests, pools, replicas), desk)
         parts = {
             "node": node.run(),
             "broker": broker.run(node),

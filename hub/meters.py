@@ -24,6 +24,7 @@ from hub.telemetry.metrics import Figures, Rows
 from hub.telemetry.process import usage
 
 if TYPE_CHECKING:
+    from hub.db.replicas import Replicas
     from hub.db.watched import Watched
     from hub.realtime.broker import Broker
     from hub.realtime.node import Node
@@ -45,6 +46,7 @@ class Parts(Struct, frozen=True):
     services: Services
     requests: Requests
     pools: Mapping[str, Watched]
+    replicas: Replicas
 
 
 class Desk(Struct, frozen=True):
@@ -104,6 +106,10 @@ class Meters:
         figures.put(metrics.BROKER, float(parts.broker.connected))
         _relay(figures, parts.relay)
         _database(figures, parts.pools)
+        for replica in parts.replicas.each:
+            figures.put(
+                metrics.REPLICAS, float(replica.pool is not None), replica.name.removeprefix("replica ")
+            )
         _asked(figures, parts.services, parts.requests)
         return figures.rows
 
@@ -126,6 +132,7 @@ def _sockets(figures: Figures, node: Node) -> None:
     tally = node.tally
     for kind in KINDS:
         figures.put(metrics.SESSIONS, tally.sessions[kind], kind)
+    figures.put(metrics.STREAMS, tally.streams)
     for outcome, count in tally.handshakes.items():
         figures.put(metrics.HANDSHAKES, count, outcome)
     for code, count in tally.closes.items():

@@ -92,6 +92,7 @@ class Streams:
         def opened(conversation: Conversation) -> Callable[[], None]:
             mine = self._open.setdefault(key, [])
             mine.append(conversation)
+            self._house.node.tally.streams += 1
             if len(mine) > _MOST:
                 mine[-_MOST - 1].end(CloseCode.LIMIT)
             return lambda: closed(conversation)
@@ -99,6 +100,7 @@ class Streams:
         def closed(conversation: Conversation) -> None:
             mine = self._open[key]
             mine.remove(conversation)
+            self._house.node.tally.streams -= 1
             if not mine:
                 del self._open[key]
 

@@ -21,10 +21,11 @@ WAYS: Final[tuple[Way, ...]] = ("snapshot", "replay", "nothing")
 
 class Tally:
     """`closes` are by close code, None for a client that left by itself; `sessions` are open, by the kind of
-    their principal."""
+    their principal; `streams` are those among them that came over HTTP, long polls included."""
 
     def __init__(self) -> None:
         self.sessions: Counter[str] = Counter()
+        self.streams = 0
         self.handshakes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
         self.closes: dict[CloseCode | None, int] = dict.fromkeys((*CloseCode, None), 0)
         self.deliveries = 0

@@ -38,6 +38,9 @@ REPORT_AGE = Metric(
 )
 
 SESSIONS = Metric("hub_sessions", "gauge", "Sessions that are open, by who they belong to.", ("kind",))
+STREAMS = Metric(
+    "hub_streams", "gauge", "Of the sessions, those over HTTP: event streams and long polls that wait."
+)
 HANDSHAKES = Metric(
     "hub_handshakes_total",
     "counter",
@@ -49,7 +52,7 @@ CLOSES = Metric(
     "hub_closes_total",
     "counter",
     "Sockets that ended, by the close code that the hub gave. 4008 is a client that was too slow; client is"
-    " one that left by itself.",
+    " one that left by itself, or whose long poll was answered.",
     ("code",),
 )
 DELIVERIES = Metric(
@@ -112,6 +115,10 @@ DATABASE_ACQUIRE = Metric(
     "Waiting for a connection of a pool.",
     ("pool",),
     bounds=WAITS,
+)
+
+REPLICAS = Metric(
+    "hub_replica_serves", "gauge", "Workers that read from this replica; 0 while none does.", ("replica",)
 )
 
 COMMANDS = Metric(

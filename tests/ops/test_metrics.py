@@ -126,6 +126,21 @@ async def test_pools(live: Live, hotel: Hotel) -> None:
     assert now("hub_database_connections_max", pool="api") == pools["api"].get_max_size()
 
 
+async def test_streams(live: Live, hotel: Hotel) -> None:
+    since = Since(live)
+    url = f"http://{live.host}:{live.port}/api/v1/events"
+    headers = bearer(hotel.kitchen()) | {"Accept": "text/event-stream"}
+    async with (
+        httpx.AsyncClient(trust_env=False) as client,
+        client.stream("GET", url, headers=headers) as answer,
+    ):
+        assert answer.status_code == 200
+        await since.reaches(1, "hub_streams")
+        await since.reaches(1, "hub_sessions", kind="kitchen")
+    await since.reaches(0, "hub_streams")
+    await since.reaches(0, "hub_sessions", kind="kitchen")
+
+
 async def test_joins_that_go_on(live: Live, hotel: Hotel, admin: Connection) -> None:
     async with peer(live) as first:
         await first.hello(hotel.kitchen())
@@ -133,6 +148,7 @@ async def test_joins_that_go_on(live: Live, hotel: Hotel, admin: Connection) -> 
     seq = await head(admin, hotel)
     async with live.screen(hotel.tablet()) as guest:
         await guest.command("order.place", lines=soup(hotel))
+        await guest.reach(await head(admin, hotel))
     behind = await head(admin, hotel) - seq
     assert behind > 0
     since = Since(live)
