@@ -9,7 +9,7 @@ const HOUR = Date.parse("2026-11-21T12:00:00Z");
 const session = (n, me = ME) => ({ csrf: `csrf-${n}`, expires_at: new Date(HOUR + n * 900_000).toISOString(), me });
 const problem = (status, code, more = {}) => [status, { code, detail: "", temporary: false, details: {}, ...more }];
 
-/** A hub of one answer per address: `answers["GET /x"]` is `[status, document]`, or a function of the request. */
+/** A hub of one answer per address: `answers["GET /x"]` is `[status, document, headers?]`, or a function of the request. */
 function open(answers, { locks = null } = {}) {
   const asked = [];
   const fetch = async (path, { method, headers, body }) => {
@@ -18,8 +18,8 @@ function open(answers, { locks = null } = {}) {
     const given = answers[`${method} ${path.replace("/api/v1", "")}`];
     const answer = typeof given === "function" ? await given(request) : given;
     if (answer === undefined || answer instanceof Error) throw answer ?? new TypeError("no network");
-    const [status, document] = answer;
-    return { ok: status < 300, status, json: async () => document };
+    const [status, document, told = {}] = answer;
+    return { ok: status < 300, status, headers: new Headers(told), json: async () => document };
   };
   return { staff: new StaffSession({ fetch, locks, now: () => HOUR }), asked, answers };
 }
@@ -180,4 +180,16 @@ test("signing in tells what the hub wants, and signing out forgets the person", 
   assert.deepEqual(asked.at(-1).body, { email: "a@b", password: "p", code: "123456" });
   await staff.signOut();
   assert.deepEqual([staff.phase, staff.ended, staff.me], ["out", false, null]);
+});
+
+test("what a change has told of its position goes along with what is asked later", async () => {
+  const { staff, asked } = await signedIn({
+    "POST /stays": [200, {}, { "Hub-Position": "p7" }],
+    "GET /orders": [200, {}],
+  });
+  await staff.call("GET", "/orders");
+  await staff.call("POST", "/stays", {});
+  await staff.call("GET", "/orders");
+  await staff.call("GET", "/orders");
+  assert.deepEqual(asked.map(({ headers }) => headers["Hub-Position"]), [undefined, undefined, "p7", "p7"]);
 });

@@ -35,6 +35,7 @@ export class StaffSession extends EventTarget {
   #locks;
   #now;
   #csrf = null;
+  #position = null;
   #expiresAt = null;
   #renewal = null;
   #timer = null;
@@ -223,6 +224,7 @@ export class StaffSession extends EventTarget {
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (method !== "GET" && this.#csrf !== null) headers["X-CSRF-Token"] = this.#csrf;
     if (key !== undefined) headers["Idempotency-Key"] = key;
+    if (this.#position !== null) headers["Hub-Position"] = this.#position;
     let response;
     try {
       response = await this.#fetch(path, {
@@ -235,6 +237,8 @@ export class StaffSession extends EventTarget {
     } catch {
       throw away();
     }
+    // Sent along from now on, so that no replica answers that has not seen this change.
+    this.#position = response.headers.get("Hub-Position") ?? this.#position;
     if (response.status === 204) return {};
     const answer = await response.json().catch(() => null);
     if (answer !== null && response.ok) return answer;
