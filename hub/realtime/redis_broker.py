@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _BATCH: Final = 500
 # Between two looks at who serves what, however many reasons there are; longer when they do not help.
 _PAUSE_SECONDS: Final = (0.05, 1.0)
+# Shorter than whoever watches the hub waits: given up from outside, a dead connection would stay.
+_PING_SECONDS: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -253,7 +255,8 @@ class RedisBroker:
             return False
         try:
             servers = set(self._homes.values())
-            answers = await asyncio.gather(*(self._fleet.lines.ask(server, PING) for server in servers))
+            asked = (self._fleet.lines.ask(server, PING, seconds=_PING_SECONDS) for server in servers)
+            answers = await asyncio.gather(*asked)
         except Exception:  # noqa: BLE001 - as in `Subscription.run`
             return False
         return all(answer == b"PONG" for (answer,) in answers)

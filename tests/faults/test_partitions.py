@@ -1,0 +1,196 @@
+"""Networks that break between a hub and what it needs, with guests and cooks at work. Nothing is closed and
+nobody is told: what was sent may arrive later, or never."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import msgspec
+import pytest
+
+from tests.factories import make_hotel
+from tests.faults.checker import CONVERGED_SECONDS, checked
+from tests.faults.fleet import Fleet
+from tests.faults.proxy import Proxy
+from tests.faults.watch import until_ready
+
+if TYPE_CHECKING:
+    from hub.db.pool import Connection
+    from hub.settings import Settings
+    from tests.factories import Hotel
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
+# Longer than clients and hubs wait before they suspect anything.
+SILENT_SECONDS = 4.0
+
+
+class Site:
+    """Two hubs. The first reaches PostgreSQL and Redis, and its clients reach it, through proxies."""
+
+    def __init__(self, hubs: Fleet, postgres: Proxy, redis: Proxy, clients: Proxy) -> None:
+        self.hubs = hubs
+        self.postgres = postgres
+        self.redis = redis
+        self.clients = clients
+
+    def address(self) -> tuple[str, int]:
+        """Of either hub."""
+        host = self.hubs.address()
+        return self.clients.address if host == self.hubs.members[0].address else host
+
+
+def through(settings: Settings, postgres: Proxy, redis: Proxy) -> Settings:
+    """The same servers, by the proxies."""
+    url = urlsplit(settings.database_url)
+    host, port = postgres.address
+    database = f"postgresql://{url.username}@{host}:{port}{url.path}"
+    host, port = redis.address
+    return msgspec.structs.replace(settings, database_url=database, redis_url=f"redis://{host}:{port}")
+
+
+@pytest.fixture(scope="module")
+async def site(settings: Settings) -> AsyncIterator[Site]:
+    async with AsyncExitStack() as stack:
+        sockets = parse_qs(urlsplit(settings.database_url).query)["host"][0]
+        postgres = await stack.enter_async_context(Proxy(f"{sockets}/.s.PGSQL.5432"))
+        assert settings.redis_url is not None
+        redis = await stack.enter_async_context(Proxy(unquote(urlsplit(settings.redis_url).path)))
+        first = Fleet(through(settings, postgres, redis), 1)
+        first.members += Fleet(settings, 1).members
+        stack.callback(first.__exit__)
+        for member in first.members:
+            member.start()
+        for member in first.members:
+            await asyncio.to_thread(member.wait_ready)
+        clients = await stack.enter_async_context(Proxy(first.members[0].address))
+        yield Site(first, postgres, redis, clients)
+
+
+@pytest.fixture
+async def hotels(admin: Connection) -> list[Hotel]:
+    return [await make_hotel(admin) for _ in range(3)]
+
+
+def end(proxy: Proxy, ending: str) -> None:
+    """The network is whole again: what was under way arrives late, or never, or its ends are told."""
+    match ending:
+        case "resume":
+            proxy.resume()
+        case "forget":
+            proxy.forget()
+        case "cut":
+            proxy.cut()
+            proxy.forget()
+
+
+@pytest.mark.parametrize("ending", ["resume", "forget", "cut"])
+async def test_silence_before_postgresql(
+    settings: Settings, site: Site, hotels: list[Hotel], ending: str
+) -> None:
+    """A firewall that forgets its connections leaves a pool full of dead ones: they cost one wait."""
+    async with checked(hotels, lambda: site.clients.address, lambda: settings.database_url) as load:
+        await load.done(60)
+        site.postgres.blackhole()
+        answered = load.answered
+        await asyncio.sleep(SILENT_SECONDS)
+        assert load.answered - answered < 20, "the network is not silent"
+        end(site.postgres, ending)
+        healing = await load.healed()
+        assert healing.answered < CONVERGED_SECONDS
+        await load.done(60)
+
+
+async def test_answers_of_postgresql_are_lost(settings: Settings, site: Site, hotels: list[Hotel]) -> None:
+    """Commits arrive, and nobody hears of them: asked again, they are recognised."""
+    async with checked(hotels, lambda: site.clients.address, lambda: settings.database_url) as load:
+        for _ in range(3):
+            await load.done(30)
+            site.postgres.blackhole("down")
+            await asyncio.sleep(0.3)
+            end(site.postgres, "cut")
+            await load.healed()
+        await load.done(30)
+
+
+async def test_one_of_two_hubs_has_no_database(settings: Settings, site: Site, hotels: list[Hotel]) -> None:
+    """It says that it is not ready, and not to its screens that they are up to date; the other serves all."""
+    lonely = site.hubs.members[0]
+    async with checked(hotels, site.address, lambda: settings.database_url) as load:
+        await load.done(60)
+        site.postgres.blackhole()
+        try:
+            await until_ready(lonely.address, 503, "unavailable")
+            lonely.leaving = True  # the balancer has seen it too
+            await load.healed()
+            await load.done(60)
+        finally:
+            end(site.postgres, "forget")
+            lonely.leaving = False
+        await until_ready(lonely.address, 200, "ready")
+        await load.healed()
+
+
+@pytest.mark.parametrize("ending", ["resume", "forget"])
+async def test_silence_before_redis(settings: Settings, site: Site, hotels: list[Hotel], ending: str) -> None:
+    """It is noticed within seconds; until then, and after, the log brings what Redis does not."""
+    async with checked(hotels, site.address, lambda: settings.database_url) as load:
+        await load.done(60)
+        site.redis.blackhole()
+        try:
+            await load.healed()
+            await until_ready(site.hubs.members[0].address, 200, "degraded")
+            await load.done(100)
+            await load.healed()
+        finally:
+            end(site.redis, ending)
+        await until_ready(site.hubs.members[0].address, 200, "ready")
+        await load.healed()
+        await load.done(60)
+
+
+@pytest.mark.parametrize("ending", ["resume", "forget", "cut"])
+async def test_silence_before_the_clients(
+    settings: Settings, site: Site, hotels: list[Hotel], ending: str
+) -> None:
+    """They find out by themselves, and come back where they were."""
+    async with checked(hotels, lambda: site.clients.address, lambda: settings.database_url) as load:
+        await load.done(60)
+        site.clients.blackhole()
+        await asyncio.sleep(SILENT_SECONDS)
+        end(site.clients, ending)
+        healing = await load.healed()
+        assert healing.answered < CONVERGED_SECONDS
+        await load.done(60)
+        # nobody needs a snapshot after so short a time
+        assert {len(client.shown.pasts) for client in load.clients} == {1}
+
+
+async def test_a_line_that_flaps(settings: Settings, site: Site, hotels: list[Hotel]) -> None:
+    """Cut again and again, with answers under way."""
+    async with checked(hotels, lambda: site.clients.address, lambda: settings.database_url) as load:
+        for _ in range(8):
+            await load.done(10)
+            site.clients.cut()
+        await load.healed()
+    assert sum(client.connections for client in load.clients) > 5 * len(load.clients)
+
+
+async def test_a_slow_and_narrow_line(settings: Settings, site: Site, hotels: list[Hotel]) -> None:
+    """A quarter of a second each way, then half of what the traffic needs, then half of that."""
+    async with checked(hotels, lambda: site.clients.address, lambda: settings.database_url) as load:
+        await load.done(30)
+        try:
+            site.clients.delay = 0.25
+            await load.done(30)
+            for rate in (20_000, 10_000):
+                site.clients.bytes_per_second = rate
+                await load.done(30)
+        finally:
+            site.clients.delay, site.clients.bytes_per_second = 0.0, None
+        await load.healed()
+        await load.done(30)
