@@ -49,10 +49,11 @@ class Ear:
 
 
 class Station:
-    """A broker that can be started and stopped, and its ear."""
+    """A broker that can be started and stopped, and its ear. `control` is the channel it always hears."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, control: str = "") -> None:
         self.broker = broker
+        self.control = control
         self.ear = Ear()
         self._task: asyncio.Task[None] | None = None
 
@@ -78,9 +79,10 @@ def connected(station: Station) -> bool:
 
 
 @asynccontextmanager
-async def redis_station(url: str) -> AsyncIterator[Station]:
-    broker = RedisBroker(url, f"{uuid4().hex}:relay", Marks([b"a key of these tests"]))
-    station = Station(broker)
+async def redis_station(url: str, control: str | None = None) -> AsyncIterator[Station]:
+    control = control or f"{uuid4().hex}:relay"
+    broker = RedisBroker(url, control, Marks([b"a key of these tests"]))
+    station = Station(broker, control)
     try:
         yield station
     finally:
