@@ -16,6 +16,7 @@ import pytest
 
 from hub.errors import SettingError
 from hub.serve import bind, bind_metrics, serving
+from hub.settings import Settings
 from tests.faults.fleet import Fleet, Member
 from tests.faults.test_workers import until_workers
 from tests.faults.watch import screen, soup
@@ -25,7 +26,6 @@ from tests.realtime.screens import DEADLINE
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
-    from hub.settings import Settings
     from tests.factories import Hotel
 
 pytestmark = pytest.mark.faults
@@ -151,7 +151,8 @@ async def test_one_process_has_them_too(settings: Settings) -> None:
         assert (await client.get(public, headers={"Authorization": f"Bearer {TOKEN}"})).status_code == 404
 
 
-def test_a_port_that_is_taken(settings: Settings, port: int) -> None:
+def test_a_port_that_is_taken(port: int) -> None:
+    settings = Settings(database_url="postgresql://db/hub")
     taken = msgspec.structs.replace(settings, metrics_port=port)
     with socket.create_server(("127.0.0.1", port)), pytest.raises(SettingError, match="HUB_METRICS_PORT"):
         bind_metrics(taken)
