@@ -34,8 +34,7 @@ _LISTEN_SECONDS: Final = 0.05
 
 
 class Crowd:
-    """All members of all groups. `complete` is called when all members of a group have an event. `faults` are
-    those since the last batch, by kind."""
+    """All members of all groups: their `Audience`. `faults` are those since the last batch, by kind."""
 
     def __init__(self, plan: Plan) -> None:
         self.port = plan.port
@@ -58,7 +57,6 @@ class Crowd:
         self._ended = 0.0
 
     def group_of(self, number: int) -> int:
-        """The group of a member."""
         return number // self._plan.shape.sockets
 
     def fault(self, kind: str, words: str) -> None:
@@ -151,7 +149,6 @@ class Crowd:
         return Finished(seconds, deliveries, faults, examples, self.others, used, latency, late)
 
     def complete(self) -> None:
-        """One event has reached everybody."""
         self._done += 1
         if self._done == len(self._events):
             self._ended = time.monotonic()

@@ -6,15 +6,34 @@ import asyncio
 import os
 import time
 from array import array
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from bench.frames import BadFrame, Message, Opcode, check_upgraded, masked, one_frame, upgrade
 
 if TYPE_CHECKING:
-    from bench.peers.crowd import Crowd
-    from bench.peers.speech import Answer
+    from bench.peers.speech import Answer, Speech
 
 _HOST: Final = "127.0.0.1"
+
+
+class Audience(Protocol):
+    """What members tell, and what they all go by. `others` counts frames that are no events; with `timed`
+    the time of each delivery goes to `latencies`, in seconds."""
+
+    port: int
+    speech: Speech
+    others: int
+    timed: bool
+    latencies: array[float]
+
+    def group_of(self, number: int) -> int:
+        """The group of a member."""
+
+    def complete(self) -> None:
+        """All members of a group have an event."""
+
+    def fault(self, kind: str, words: str) -> None:
+        """The server did something wrong."""
 
 
 class Group:
@@ -23,7 +42,7 @@ class Group:
 
     __slots__ = ("crowd", "frames", "left", "members", "sent", "starts")
 
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, crowd: Audience) -> None:
         self.crowd = crowd
         self.members: list[Member] = []
         self.frames: list[bytes | None] = [None]

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import hashlib
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +18,7 @@ from msgspec.structs import replace
 
 from bench.frames import masked
 from bench.histogram import Histogram
+from bench.peers import software
 from bench.peers.crowd import Crowd
 from bench.peers.member import Group, Member
 from bench.peers.plan import Finished, Plan, Shape
@@ -211,6 +214,17 @@ async def test_a_small_run(tmp_path: Path) -> None:
     (comparison,) = found["comparisons"]
     assert comparison["cpu"]["low"] <= comparison["cpu"]["median"] <= comparison["cpu"]["high"]
     assert picture.read_text().startswith("<svg ")
+
+
+@pytest.mark.parametrize(
+    ("find", "package"), [(software.nginx, "nginx libnginx-mod-nchan"), (software.node, "nodejs")]
+)
+def test_what_is_missing_is_named(
+    find: Callable[[Callable[[str], None]], software.Software], package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with pytest.raises(software.Missing, match=f"install {package}$"):
+        find(lambda _: None)
 
 
 @pytest.mark.parametrize("words", ["hub,nobody", ""])
