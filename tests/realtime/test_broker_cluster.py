@@ -1,4 +1,4 @@
-"""Slots that move and primaries that die: channels are subscribed where their slots are, messages go there."""
+"""Slots that move, primaries that die: a channel is subscribed where its slot is, and messages go there."""
 
 from __future__ import annotations
 
