@@ -74,6 +74,12 @@ class EventWire(SendWire):
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._put(b"retry: %d\n\n" % retry_ms)
 
+    def cut(self) -> None:
+        """Close the connection, unless the goodbye has gone out: politely, the server would wait for a peer
+        that takes nothing."""
+        if self._connection is not None and not self.over:
+            self._connection.abort()
+
     async def _pass(self, frame: Frame) -> None:
         await self._put(self._text(frame))
 
@@ -89,9 +95,6 @@ class EventWire(SendWire):
                 await self._put(_COMMENT)
 
     async def _put(self, text: bytes) -> None:
-        # A server may say nothing of a peer that is gone while a later request of the same connection waits.
-        if self._connection is not None and self._connection.lost:
-            raise ConnectionResetError
         await self._send({"type": "http.response.body", "body": text, "more_body": True})
 
     def _text(self, frame: Frame) -> bytes:
@@ -154,9 +157,7 @@ class EventStream(Response):
         finally:
             closed()
             conversation.gone()
-            if connection is not None and not wire.over:
-                # a polite close would wait for a peer that takes nothing
-                connection.abort()
+            wire.cut()
 
 
 async def left(receive: Receive) -> None:

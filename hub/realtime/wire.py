@@ -55,7 +55,7 @@ class SendWire:
         self._close: tuple[int, str] | None = None
         self._given_up = asyncio.Event()
         self.congested = False
-        self.over = False  # the goodbye has gone out
+        self.over = False  # the goodbye is with the server
         self.backlog_bytes = 0
 
     @property

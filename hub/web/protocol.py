@@ -70,11 +70,6 @@ class BoundedProtocol(HttpToolsProtocol):
     _unfinished = 0  # bytes given to the parser since it last finished something
     _timer: asyncio.TimerHandle | None = None
 
-    @property
-    def lost(self) -> bool:
-        """Nothing that is written now arrives."""
-        return self.transport.is_closing()
-
     def abort(self) -> None:
         """Close at once, whatever the peer has not taken."""
         self.transport.abort()
