@@ -6,59 +6,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 from tests.faults.checker import Load, checked
 from tests.faults.fleet import Fleet
-from tests.faults.postgres import DATABASE, epochs, furnish, hotels_in, operations
+from tests.faults.postgres import DATABASE, epochs, operations
+from tests.faults.scene import scene
 from tests.faults.watch import until_ready
-from tests.pg_servers import PgCluster, PgServer, pg_cluster
-from tests.realtime.conftest import Live, running
+from tests.pg_servers import PgServer
 from tests.realtime.screens import token_of
 
 if TYPE_CHECKING:
     from hub.embedded import Servers
-    from hub.settings import Settings
-    from tests.factories import Hotel
 
 pytestmark = pytest.mark.faults
-
-
-class Scene:
-    """A cluster, a hub that knows both servers, and hotels."""
-
-    def __init__(self, cluster: PgCluster, settings: Settings, hotels: list[Hotel], live: Live) -> None:
-        self.cluster = cluster
-        self.old: PgServer = cluster.primary
-        self.new: PgServer = cluster.replicas[0]
-        self.settings = settings
-        self.hotels = hotels
-        self.address = live.host, live.port
-
-    @property
-    def database_url(self) -> str:
-        """Of the primary."""
-        return self.cluster.primary.url(DATABASE)
-
-    async def promote(self) -> None:
-        await self.new.promote()
-        self.cluster.primary = self.new
-
-
-@asynccontextmanager
-async def scene(servers: Servers, namespace: str) -> AsyncIterator[Scene]:
-    with pg_cluster(replicas=1) as cluster:
-        await cluster.primary.followed_by("r1")
-        own = await furnish(cluster.primary.embedded, servers.redis_url, namespace)
-        hotels = await hotels_in(own)
-        settings = msgspec.structs.replace(own, database_url=cluster.url(DATABASE))
-        async with running(settings, twins=False) as live:
-            yield Scene(cluster, settings, hotels, live)
 
 
 async def killed(old: PgServer) -> None:
