@@ -36,6 +36,7 @@ GET /api/v1/orders/{order_id}                   x x x x x - x -
 POST /api/v1/orders/{order_id}/advance          - x - x x - x -
 POST /api/v1/orders/{order_id}/cancel           x x x x - - x -
 GET /api/v1/menu                                x x x x x x x -
+GET /api/v1/events                              x x x x x x x -
 order.quote                                     x x x x x - x -
 order.place                                     x - - - - - - -
 order.advance                                   - x - x x - x -
