@@ -83,7 +83,7 @@ class Meters:
         if self._desk is not None:
             self._desk.board.write(self._desk.slot, continued(self._base, self.read()))
 
-    def text(self, accept: str) -> tuple[bytes, str]:
+    async def text(self, accept: str) -> tuple[bytes, str]:
         """The metrics of the service, and their media type, for a reader with this Accept header."""
         if self._desk is None:
             reports, ages = [Report(0, True, self.read())], [(0, 0.0)]
@@ -94,7 +94,12 @@ class Meters:
             ages = [(report.slot, age) for report, age in found if report.alive]
         rows = together(reports)
         rows[metrics.REPORT_AGE.name] = {(str(slot),): [age] for slot, age in ages}
-        return render(rows, accept)
+        pieces, media_type = render(rows, accept)
+        text = bytearray()
+        for piece in pieces:
+            text += piece
+            await asyncio.sleep(0)  # an event for the kitchen goes first
+        return bytes(text), media_type
 
     def read(self) -> Rows:
         """The figures of this process since its start."""

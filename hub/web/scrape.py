@@ -3,7 +3,7 @@ operator's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PATH: Final = "/metrics"
 
 
-def scrape(text: Callable[[str], tuple[bytes, str]], token: str | None) -> ASGIApp:
+def scrape(text: Callable[[str], Awaitable[tuple[bytes, str]]], token: str | None) -> ASGIApp:
     """An application that answers with `text` of the Accept header; with a `token`, only to those who bring
     it as a bearer."""
 
@@ -30,7 +30,7 @@ def scrape(text: Callable[[str], tuple[bytes, str]], token: str | None) -> ASGIA
         brought = request.headers.get("authorization", "")
         if token is not None and not compare_digest(brought.encode(), f"Bearer {token}".encode()):
             return problem(Unauthorized("Bring the token of HUB_METRICS_TOKEN as a bearer."))
-        content, media_type = text(request.headers.get("accept", ""))
+        content, media_type = await text(request.headers.get("accept", ""))
         headers = {"Cache-Control": "no-store", "Content-Type": media_type}
         return Response(content, headers=headers)
 

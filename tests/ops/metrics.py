@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from hub.telemetry.exposition import render
+from hub.telemetry.fold import Report, together
+
 if TYPE_CHECKING:
     from hub.meters import Meters
 
@@ -48,5 +51,5 @@ class Scrape:
 
 def scraped(meters: Meters) -> Scrape:
     """What a process says of itself now."""
-    text, _ = meters.text("")
-    return Scrape(text.decode())
+    pieces, _ = render(together([Report(0, True, meters.read())]), "")
+    return Scrape(b"".join(pieces).decode())

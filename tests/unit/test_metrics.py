@@ -162,22 +162,43 @@ def tree(error: type[HubError]) -> set[type[HubError]]:
     return {error}.union(*(tree(below) for below in error.__subclasses__()))
 
 
+def whole(service: Rows, accept: str) -> tuple[str, str]:
+    pieces, media_type = render(service, accept)
+    return b"".join(pieces).decode(), media_type
+
+
+def test_a_strange_reader_gets_the_plain_format() -> None:
+    for accept in ("image/png", "application/openmetrics-text; version=x", "text/plain; version=\u00e9;;=,"):
+        assert whole(rows(1), accept)[1].startswith("text/plain; version=0.0.4")
+
+
+def test_a_family_that_comes_in_pieces_has_one_head() -> None:
+    many = together([Report(slot, True, rows(1)) for slot in range(25)])
+    for accept in ("", "application/openmetrics-text"):
+        lines = whole(many, accept)[0].splitlines()
+        heads = [line for line in lines if line.startswith("# TYPE")]
+        assert len(heads) == len(set(heads)) == 4
+        assert len([line for line in lines if line.startswith("# EOF")]) == bool(accept)
+        assert not accept or lines[-1] == "# EOF"
+
+
 def test_both_formats_can_be_read() -> None:
-    service = together([Report(0, True, rows(3, 10, 100, (0.2, 20.0)))])
-    text, media_type = render(service, "")
+    many = together([Report(slot, True, rows(3, 10, 100, (0.2, 20.0))) for slot in range(25)])
+    text, media_type = whole(many, "")
     assert media_type.startswith("text/plain; version=")
-    newer, newer_type = render(service, "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+    newer, newer_type = whole(many, "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
     assert newer_type.startswith("application/openmetrics-text; version=1.0.0")
-    both = plain(text.decode()), open_metrics(newer.decode())  # type: ignore[no-untyped-call]  # has no types
+    both = plain(text), open_metrics(newer)  # type: ignore[no-untyped-call]  # has no types
     for families in both:
         samples = {
             (sample.name, *sorted(sample.labels.values())): sample.value
             for family in families
             for sample in family.samples
         }
-        assert samples["hub_sessions", "kitchen"] == 3
-        assert samples["hub_deliveries_total",] == 10
+        assert samples["hub_sessions", "kitchen"] == 75
+        assert samples["hub_deliveries_total",] == 250
         assert samples["hub_join_seconds_bucket", "0.1", "replay"] == 0
-        assert samples["hub_join_seconds_bucket", "0.25", "replay"] == 1
-        assert samples["hub_join_seconds_bucket", "+Inf", "replay"] == 2
-        assert samples["hub_join_seconds_count", "replay"] == 2
+        assert samples["hub_join_seconds_bucket", "0.25", "replay"] == 25
+        assert samples["hub_join_seconds_bucket", "+Inf", "replay"] == 50
+        assert samples["hub_join_seconds_count", "replay"] == 50
+        assert samples["hub_process_resident_memory_bytes", "24"] == 100

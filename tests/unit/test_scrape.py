@@ -11,7 +11,7 @@ TOKEN = "a token of 16 or more"
 OPEN = "application/openmetrics-text"
 
 
-def text(accept: str) -> tuple[bytes, str]:
+async def text(accept: str) -> tuple[bytes, str]:
     return b"hub_workers 1\n", OPEN if accept == OPEN else "text/plain"
 
 
