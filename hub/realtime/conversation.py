@@ -137,7 +137,8 @@ class Conversation:
 
     def gone(self) -> None:
         """The socket is closed."""
-        if not self._over and (self.session is None or self.session.phase is not Phase.CLOSED):
+        left = self.session is None or self.session.phase is not Phase.CLOSED
+        if left and self._counts and not self._over:
             self._house.node.tally.closes[None] += 1
         self._over = True
         self._wait_no_more()
