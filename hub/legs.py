@@ -18,6 +18,7 @@ from hub.errors import SettingError
 ROOT = Path(__file__).resolve().parent.parent
 OLD_SERVERS = {"HUB_PG_BINDIR": "/usr/lib/postgresql/15/bin", "HUB_REDIS_BIN": "/usr/bin/redis-server"}
 PGBOUNCER = "/usr/sbin/pgbouncer"
+FAKETIME = "*/faketime/libfaketimeMT.so.1"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -74,6 +75,8 @@ def missing() -> list[str]:
         absent.append("redis-server")
     if not Path(PGBOUNCER).exists():
         absent.append("pgbouncer")
+    if not any(Path("/usr/lib").glob(FAKETIME)):
+        absent.append("libfaketime")
     if shutil.which("node") is None:
         absent.append("nodejs")
     return absent

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hub.db.queries import Query
 
 _queries = load("retention")
+NOW: Final = _queries["now"]
 TENANTS: Final = _queries["tenants"]
 PRUNE_EVENTS: Final = _queries["prune_events"]
 PRUNE_OPERATIONS: Final = _queries["prune_operations"]
@@ -89,7 +90,7 @@ class Retention:
 
     async def prune(self) -> int:
         """One round over all tenants; how many rows went or were emptied."""
-        now = self._clock()
+        now = await self._now()
         gone = 0
         for row in await self._pool.fetch(TENANTS.text):
             for query, kept in self._of_tenants:
@@ -110,11 +111,15 @@ class Retention:
     async def turn_months(self) -> int:
         """Make the audit's next months, and drop those that are over for long enough; how many it dropped."""
         await self._pool.fetchval(MAKE_AUDIT_PARTITIONS.text, _AHEAD)
-        now = self._clock()
+        now = await self._now()
         months = now.year * 12 + now.month - 1 - self._kept.audit_months
         oldest = datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
         dropped: int = await self._pool.fetchval(DROP_AUDIT_PARTITIONS.text, oldest)
         return dropped
+
+    async def _now(self) -> datetime:
+        """The earlier of two clocks: one that is wrong must not delete what is young."""
+        return min(self._clock(), await self._pool.fetchval(NOW.text))
 
     async def _empty(self, query: Query, tenant_id: UUID, before: datetime) -> int:
         total = 0

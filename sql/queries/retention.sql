@@ -1,5 +1,9 @@
 -- Retention, as hub_relay: through functions that can delete what is old, and nothing else.
 
+-- name: now (read)
+-- The database's clock.
+SELECT now();
+
 -- name: tenants (read)
 -- Every tenant that has a log.
 SELECT tenant_id FROM app.tenant_heads ORDER BY tenant_id;
