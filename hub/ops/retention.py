@@ -119,7 +119,8 @@ class Retention:
 
     async def _now(self) -> datetime:
         """The earlier of two clocks: one that is wrong must not delete what is young."""
-        return min(self._clock(), await self._pool.fetchval(NOW.text))
+        theirs: datetime = await self._pool.fetchval(NOW.text)
+        return min(self._clock(), theirs)
 
     async def _empty(self, query: Query, tenant_id: UUID, before: datetime) -> int:
         total = 0
