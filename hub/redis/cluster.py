@@ -45,7 +45,7 @@ class Cluster:
         return bool(self._owners)
 
     async def look(self) -> bool:
-        primaries = sorted({address for *_, address in self._claims})
+        primaries = sorted(self.primaries())
         answers = await self._ask(random.sample(primaries, min(_ASKED, len(primaries))))
         if not answers:
             answers = await self._ask(self._seeds)
@@ -72,6 +72,14 @@ class Cluster:
 
     def owner(self, channel: str) -> Address | None:
         return self._owners[slot_of(channel)] if self._owners else None
+
+    def primaries(self) -> set[Address]:
+        return {owner for owner in self._owners if owner is not None}
+
+    @property
+    def uncovered(self) -> int:
+        """Slots that nobody owns."""
+        return sum(owner is None for owner in self._owners)
 
     async def aclose(self) -> None:
         """The lines are the fleet's."""

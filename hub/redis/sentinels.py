@@ -59,5 +59,8 @@ class Sentinels:
     def owner(self, channel: str) -> Address | None:
         return self._primary
 
+    def primaries(self) -> set[Address]:
+        return set() if self._primary is None else {self._primary}
+
     async def aclose(self) -> None:
         await self._lines.aclose()

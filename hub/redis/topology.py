@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from hub.redis.line import Refused, connect
+from hub.redis.line import PING, Refused, connect
 from hub.redis.lines import Lines
 from hub.redis.place import parse
 
@@ -39,6 +39,9 @@ class Topology(Protocol):
     def owner(self, channel: str) -> Address | None:
         """Who carries it, None when nobody does."""
 
+    def primaries(self) -> set[Address]:
+        """All who carry something."""
+
     async def aclose(self) -> None: ...
 
 
@@ -59,6 +62,9 @@ class One:
     def owner(self, channel: str) -> Address | None:
         return self._address
 
+    def primaries(self) -> set[Address]:
+        return {self._address}
+
     async def aclose(self) -> None:
         """It has no connections."""
 
@@ -78,13 +84,13 @@ class Fleet:
 
         self.place: Place = parse(url)
         self._context = self.place.context()
-        self.lines = Lines(lambda address: self.open(address, None, "hub-ask"))
+        self.lines = self._witnesses = Lines(lambda address: self.open(address, None, "hub-ask"))
         match self.place.form:
             case "one":
                 self.topology: Topology = One(self.place.seeds[0])
             case "sentinel":
-                witnesses = Lines(self._witness)
-                self.topology = Sentinels(self.place.seeds, self.place.service, witnesses)
+                self._witnesses = Lines(self._witness)
+                self.topology = Sentinels(self.place.seeds, self.place.service, self._witnesses)
             case "cluster":
                 self.topology = Cluster(self.place.seeds, self.lines)
 
@@ -101,6 +107,13 @@ class Fleet:
         return await connect(
             address, self.place.sentinel_login, self._context, name="hub-watch", seconds=WITNESS_SECONDS
         )
+
+    async def silent(self) -> list[Address]:
+        """Those whom the URL names and who do not answer."""
+        seeds = self.place.seeds
+        asked = (self._witnesses.ask(seed, PING, seconds=WITNESS_SECONDS) for seed in seeds)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return [seed for seed, answer in zip(seeds, answers, strict=True) if answer != [b"PONG"]]
 
     async def aclose(self) -> None:
         """End the connections for questions."""

@@ -22,17 +22,16 @@ from contextvars import Context
 from enum import StrEnum
 from hashlib import blake2b
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 from uuid import UUID
 
-import redis.asyncio
 from limits import parse
-from limits.aio.storage import RedisStorage
+from limits.aio.storage import RedisClusterStorage, RedisStorage
+from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from hub.errors import RateLimited
+from hub.redis import clients, place
 from hub.security.sealing import derived
 from hub.security.windows import Windows
 
@@ -91,21 +90,28 @@ class Limiter:
         self._closed = False
         self._turn = asyncio.Semaphore(_CONNECTIONS)
         self._shared: SlidingWindowCounterRateLimiter | None = None
+        self._primary: clients.Primary | None = None
         if settings.redis_url is not None:
-            self._pool: redis.asyncio.ConnectionPool = redis.asyncio.ConnectionPool.from_url(
-                settings.redis_url,
-                protocol=2,
-                socket_timeout=_DEADLINE_SECONDS,
-                socket_connect_timeout=_DEADLINE_SECONDS,
-                retry=Retry(NoBackoff(), 0, supported_errors=()),
-            )
-            storage = RedisStorage(
-                "redis://",
-                implementation="redispy",
-                key_prefix=f"{settings.namespace}:limits",
-                connection_pool=self._pool,  # type: ignore[arg-type]  # documented so, typed as a plain option
-            )
+            storage = self._storage(place.parse(settings.redis_url), f"{settings.namespace}:limits")
+            self._client = cast(clients.Client, cast(RedispyBridge, storage.bridge).get_connection())
             self._shared = SlidingWindowCounterRateLimiter(storage)
+
+    def _storage(self, where: place.Place, prefix: str) -> RedisStorage:
+        if where.form == "cluster":
+            # the two counts of a name carry its hash tag, so that they are in one slot
+            return RedisClusterStorage(
+                "redis+cluster://" + ",".join(f"{host}:{port}" for host, port in where.seeds),
+                implementation="redispy",
+                key_prefix=prefix,
+                **clients.cluster_options(where, _DEADLINE_SECONDS),
+            )
+        self._primary = clients.Primary(where, _DEADLINE_SECONDS)
+        return RedisStorage(
+            "redis://",
+            implementation="redispy",
+            key_prefix=prefix,
+            connection_pool=self._primary.client.connection_pool,  # type: ignore[arg-type]  # documented so, typed as a plain option
+        )
 
     async def hit(self, rule: Rule, *identifiers: str | UUID | None) -> None:
         """Count one hit of `rule` by whom `identifiers` name together. Raises RateLimited when it is one too
@@ -185,12 +191,11 @@ class Limiter:
             self.away = asyncio.create_task(self._return(), name="limits return", context=Context())
 
     async def _return(self) -> None:
-        client = redis.asyncio.Redis(connection_pool=self._pool)
         while not self._closed:
             await asyncio.sleep(_RETURN_SECONDS)
             try:
                 async with asyncio.timeout(_DEADLINE_SECONDS):
-                    await client.ping()
+                    await clients.well(self._client)
             except Exception:  # noqa: BLE001 - as in `_wait`
                 continue
             self.away = None
@@ -204,8 +209,10 @@ class Limiter:
         if self.away is not None:
             self.away.cancel()
             await asyncio.gather(self.away, return_exceptions=True)
-        if self._shared is not None:
-            await self._pool.aclose()
+        if self._primary is not None:
+            await self._primary.aclose()
+        elif self._shared is not None:
+            await self._client.aclose()
 
 
 def _keep(kept: OrderedDict[str, T], name: str, value: T) -> None:

@@ -1,4 +1,4 @@
-"""Redis: there, new enough, and not one that throws counts away."""
+"""Redis: there, all of it, new enough, and none that throws counts away."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
+from hub.errors import SettingError
 from hub.ops.doctor.clock import compare
 from hub.ops.doctor.finding import Finding, error, ok, warning
+from hub.redis.clients import one
+from hub.redis.cluster import Cluster
+from hub.redis.topology import Fleet
 
 if TYPE_CHECKING:
+    from hub.redis.place import Address
     from hub.settings import Settings
 
 _SECONDS: Final = 5.0
@@ -32,14 +36,17 @@ async def examine(settings: Settings, clock: Callable[[], datetime]) -> list[Fin
                 )
             ]
         return [ok("redis", "one process needs none")]
-    client = redis.asyncio.Redis.from_url(settings.redis_url)
+    try:
+        fleet = Fleet(settings.redis_url)
+    except SettingError as wrong:
+        return [error("redis", str(wrong), "see HUB_REDIS_URL")]
     try:
         async with asyncio.timeout(_SECONDS):
-            info: dict[str, Any] = await client.info()
-            before = clock()
-            seconds, micros = await client.time()
-            theirs = datetime.fromtimestamp(seconds + micros / 1e6, UTC)
-            return [_version(info), _memory(info), compare("Redis", before, theirs, clock())]
+            await fleet.topology.look()
+            findings = _whole(fleet, await fleet.silent())
+            for address in sorted(fleet.topology.primaries()):
+                findings += await _server(fleet, address, clock)
+            return findings
     except (RedisError, OSError, TimeoutError) as problem:
         return [
             error(
@@ -49,7 +56,39 @@ async def examine(settings: Settings, clock: Callable[[], datetime]) -> list[Fin
             )
         ]
     finally:
-        await client.aclose()
+        await fleet.aclose()
+
+
+def _whole(fleet: Fleet, silent: list[Address]) -> list[Finding]:
+    """What no single server shows."""
+    findings = []
+    if fleet.place.form == "one":
+        return []
+    if isinstance(fleet.topology, Cluster) and fleet.topology.uncovered:
+        findings.append(
+            error(
+                "redis",
+                f"nobody serves {fleet.topology.uncovered} of the cluster's slots: screens of some are late",
+                "see CLUSTER SLOTS, and give them to a primary",
+            )
+        )
+    if silent:
+        names = ", ".join(f"{host}:{port}" for host, port in silent)
+        findings.append(
+            warning(
+                "redis", f"{names} of HUB_REDIS_URL does not answer", "start it, or take it out of the URL"
+            )
+        )
+    return findings or [ok("redis", f"all {len(fleet.place.seeds)} of HUB_REDIS_URL answer")]
+
+
+async def _server(fleet: Fleet, address: Address, clock: Callable[[], datetime]) -> list[Finding]:
+    async with one(fleet.place, address, _SECONDS) as client:
+        info: dict[str, Any] = await client.info()
+        before = clock()
+        seconds, micros = await client.time()
+        theirs = datetime.fromtimestamp(seconds + micros / 1e6, UTC)
+        return [_version(info), _memory(info), compare("Redis", before, theirs, clock())]
 
 
 def _version(info: dict[str, Any]) -> Finding:
