@@ -63,11 +63,11 @@ async def place(scope: Scope, principal: Principal, args: PlaceArgs) -> PlaceRep
     quote, OutOfStock with what is left.
     """
     stay_id = principal.stay_id
-    room_number = None if stay_id is None else await store.share_stay(scope, stay_id)
-    if stay_id is None or room_number is None:
+    wanted = {line.menu_item_id for line in args.lines}
+    basis = None if stay_id is None else await store.basis(scope, stay_id, wanted)
+    if stay_id is None or basis is None:
         raise stay_ended()
-    hotel = await store.hotel(scope)
-    menu = await store.menu_items(scope, {line.menu_item_id for line in args.lines})
+    hotel, menu = basis.hotel, basis.menu
     cart = price_cart(hotel, menu, args.lines, scope.now)
     check_age(cart, attested=args.age_attested)
     if args.quoted_total is not None and args.quoted_total != cart.quote.total_amount:
@@ -82,7 +82,7 @@ async def place(scope: Scope, principal: Principal, args: PlaceArgs) -> PlaceRep
         hotel,
         cart,
         stay_id=stay_id,
-        room_number=room_number,
+        room_number=basis.room_number,
         special_requests=args.special_requests or None,
     )
     return PlaceReply(order=await _document(scope, order_id))

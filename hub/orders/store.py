@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from msgspec import Raw, Struct
 
@@ -23,24 +24,26 @@ from hub.orders.pricing import Line, Rounding, TaxRate, totals
 
 _queries = load("orders")
 HOTEL = _queries["hotel"]
+BASIS = _queries["basis"]
 SHARE_STAY = _queries["share_stay"]
 STAY_IS_OPEN = _queries["stay_is_open"]
 MENU_ITEMS = _queries["menu_items"]
 LOCK_STOCK = _queries["lock_stock"]
 CHANGE_STOCK = _queries["change_stock"]
 INSERT_ORDER = _queries["insert_order"]
-INSERT_ITEMS = _queries["insert_items"]
 MENU_ITEMS_OF_ORDER = _queries["menu_items_of_order"]
 LOCK_ORDER = _queries["lock_order"]
 ITEMS_OF_ORDER = _queries["items_of_order"]
 UPDATE_ORDER = _queries["update_order"]
 UPDATE_AMOUNTS = _queries["update_amounts"]
-UPDATE_ITEMS = _queries["update_items"]
+UPDATE_ORDER_AND_ITEMS = _queries["update_order_and_items"]
 MARK_SHOWN = _queries["mark_shown"]
 DOCUMENT = _queries["document"]
 ACTIVE_ORDERS = _queries["active_orders"]
 ACTIVE_ORDERS_OF_STAY = _queries["active_orders_of_stay"]
 
+_rates = msgspec.json.Decoder(tuple[TaxRate, ...])
+_menu = msgspec.json.Decoder(tuple[MenuItem, ...])
 _log = logging.getLogger(__name__)
 
 
@@ -55,12 +58,37 @@ class LockedOrder(Struct, frozen=True):
     undo_seconds: int
 
 
+class Basis(Struct, frozen=True):
+    """What a new order is made from. The room's stay cannot end before the transaction."""
+
+    room_number: str
+    hotel: Hotel
+    menu: dict[UUID, MenuItem]
+
+
 async def hotel(scope: Scope) -> Hotel:
     row = await scope.fetchrow(HOTEL, scope.tenant_id)
     if row is None:
         raise Internal("the transaction's tenant does not exist")
-    rates = msgspec.json.decode(row["rates"], type=tuple[TaxRate, ...])
-    return msgspec.convert(dict(row) | {"rates": rates}, Hotel)
+    return _hotel(row)
+
+
+def _hotel(row: asyncpg.Record) -> Hotel:
+    return Hotel(
+        time_zone=row["time_zone"],
+        prices_include_tax=row["prices_include_tax"],
+        tax_rounding=row["tax_rounding"],
+        business_day_cutover=row["business_day_cutover"],
+        rates=_rates.decode(row["rates"]),
+    )
+
+
+async def basis(scope: Scope, stay_id: UUID, menu_item_ids: Iterable[UUID]) -> Basis | None:
+    """For an order of a stay, with those of the items that guests can see; None when the stay is over."""
+    row = await scope.fetchrow(BASIS, scope.tenant_id, stay_id, list(menu_item_ids))
+    if row is None:
+        return None
+    return Basis(row["room_number"], _hotel(row), {item.id: item for item in _menu.decode(row["menu"])})
 
 
 async def share_stay(scope: Scope, stay_id: UUID) -> str | None:
@@ -118,9 +146,8 @@ async def insert(
         quote.total_amount,
         quote.prices_include_tax,
         scope.op_id,
+        msgspec.json.encode(cart.items).decode(),
     )
-    items = msgspec.json.encode(cart.items).decode()
-    await scope.execute(INSERT_ITEMS, scope.tenant_id, order_id, items)
 
 
 async def menu_items_of_order(scope: Scope, order_id: UUID, stay_id: UUID | None) -> list[UUID] | None:
@@ -159,9 +186,10 @@ def _bump(text: str | None) -> Bump | None:
 
 async def save(scope: Scope, locked: LockedOrder, change: Change) -> None:
     """Store what a change makes of a locked order; the money follows the items that are left."""
-    after = change.after
+    after, changed = change.after, change.items
+    items = (list(changed), list(changed.values())) if changed else ()
     await scope.execute(
-        UPDATE_ORDER,
+        UPDATE_ORDER_AND_ITEMS if changed else UPDATE_ORDER,
         scope.tenant_id,
         after.id,
         after.status,
@@ -173,11 +201,8 @@ async def save(scope: Scope, locked: LockedOrder, change: Change) -> None:
         after.cancel_acked_at,
         after.recall_count,
         None if after.last_bump is None else msgspec.json.encode(after.last_bump).decode(),
+        *items,
     )
-    if not change.items:
-        return
-    changed = change.items
-    await scope.execute(UPDATE_ITEMS, scope.tenant_id, after.id, list(changed), list(changed.values()))
     if "cancelled" in changed.values():
         money = totals(
             (locked.lines[item.line] for item in after.live),

@@ -2,7 +2,7 @@ DROP FUNCTION app.erase_guests(uuid, timestamptz, integer);
 DROP FUNCTION app.prune_sign_ins(uuid, timestamptz, integer);
 DROP FUNCTION app.admit_staff(uuid, integer);
 DROP FUNCTION app.admit_device(uuid, text, text, integer);
-DROP FUNCTION app.is_as_told(app.device_rooms, text, text, integer);
+DROP FUNCTION app.is_as_told(text, text, text, integer, text, text, integer);
 DROP FUNCTION app.find_tenant(text, text);
 DROP TABLE app.pairing_requests;
 DROP FUNCTION app.approve_pairing(bytea, uuid);

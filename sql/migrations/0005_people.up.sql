@@ -212,10 +212,12 @@ $$;
 GRANT EXECUTE ON FUNCTION app.find_tenant(text, text) TO hub_auth;
 
 -- Whether a device is in service and what its token says of it. The one rule for transactions and for sessions.
-CREATE FUNCTION app.is_as_told(device app.device_rooms, kind text, room text, credential integer) RETURNS boolean
+CREATE FUNCTION app.is_as_told(
+    status text, device_type text, room_number text, credential_version integer, kind text, room text, credential integer
+) RETURNS boolean
 LANGUAGE sql IMMUTABLE
-RETURN (device).status IS NOT DISTINCT FROM 'active' AND (device).device_type IS NOT DISTINCT FROM kind
-    AND (device).room_number IS NOT DISTINCT FROM room AND (device).credential_version IS NOT DISTINCT FROM credential;
+RETURN status IS NOT DISTINCT FROM 'active' AND device_type IS NOT DISTINCT FROM kind
+    AND room_number IS NOT DISTINCT FROM room AND credential_version IS NOT DISTINCT FROM credential;
 
 -- Every transaction of a device or of a member of staff begins with one of these two, in the message that begins it:
 -- whoever was revoked meanwhile gets nowhere, whatever the token says and however long it is good.
@@ -226,7 +228,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     asking record;
 BEGIN
-    SELECT app.is_as_told(d, kind, room, credential) AS good, c.id AS cook_id,
+    SELECT app.is_as_told(d.status, d.device_type, d.room_number, d.credential_version, kind, room, credential) AS good, c.id AS cook_id,
         app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_state, t.status_reason
     INTO asking
     FROM app.device_rooms AS d
@@ -268,7 +270,7 @@ BEGIN
     END IF;
 END
 $$;
-GRANT EXECUTE ON FUNCTION app.is_as_told(app.device_rooms, text, text, integer) TO hub_api;
+GRANT EXECUTE ON FUNCTION app.is_as_told(text, text, text, integer, text, text, integer) TO hub_api;
 GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text, integer) TO hub_api;
 GRANT EXECUTE ON FUNCTION app.admit_staff(uuid, integer) TO hub_api, hub_admin;
 

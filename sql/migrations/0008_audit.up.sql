@@ -136,6 +136,10 @@ BEGIN
     request_id := nullif(parts[3], '')::uuid;
     ip := nullif(parts[4], '')::inet;
     agent := decode(nullif(parts[5], ''), 'hex');
+    IF parts[5] ~ '^(0[1-9a-f]|[1-7].)*$' THEN
+        user_agent := convert_from(agent, 'UTF8');  -- ASCII; the block below would cost a subtransaction each time
+        RETURN;
+    END IF;
     BEGIN
         user_agent := convert_from(agent, 'UTF8');
     EXCEPTION WHEN character_not_in_repertoire THEN
@@ -172,12 +176,16 @@ BEGIN
         INTO columns, before, after
         FROM jsonb_each(after) AS a
         WHERE a.value IS DISTINCT FROM before -> a.key AND a.key <> 'updated_at';
-        IF columns IS NULL THEN
+        -- that items have changed is written with them
+        IF columns IS NULL OR columns = '{version}' THEN
             RETURN NULL;
         END IF;
     END IF;
-    SELECT string_agg(whole ->> name, '/') INTO row_key FROM unnest(string_to_array(TG_ARGV[0], ',')) AS name;
-    IF secrets <> '{}' THEN
+    row_key := whole ->> TG_ARGV[0];
+    IF row_key IS NULL THEN
+        SELECT string_agg(whole ->> name, '/') INTO row_key FROM unnest(string_to_array(TG_ARGV[0], ',')) AS name;
+    END IF;
+    IF before ?| secrets OR after ?| secrets THEN
         before := app.redacted(before, secrets);
         after := app.redacted(after, secrets);
     END IF;

@@ -26,7 +26,9 @@ WHERE d.tenant_id = $1 AND d.id = $2 AND d.deleted_at IS NULL;
 -- the hotel is served.
 SELECT
     asked.number::integer AS number,
-    d.id IS NOT NULL AND app.is_as_told(d, asked.kind, asked.room, asked.credential)
+    app.is_as_told(
+            d.status, d.device_type, d.room_number, d.credential_version, asked.kind, asked.room, asked.credential
+        )
         AND (asked.stay_id IS NULL OR (s.id = asked.stay_id AND d.wipe_requested_at IS NULL)) IS TRUE AS good,
     app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) AS tenant_status,
     t.status_reason AS tenant_reason

@@ -17,6 +17,43 @@ SELECT
 FROM app.tenants AS t
 WHERE t.id = $1;
 
+-- name: basis (write)
+-- All that a new order of a stay needs to know, in one round trip: the room of the stay, which stays open until this
+-- transaction ends, how the hotel prices and counts its days, and the menu items that guests can see. No row when the
+-- stay is over.
+WITH stay AS MATERIALIZED (
+    SELECT room_number
+    FROM app.stays
+    WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL
+    FOR SHARE
+)
+SELECT
+    stay.room_number,
+    t.time_zone,
+    t.prices_include_tax,
+    t.tax_rounding,
+    t.business_day_cutover,
+    (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'tax_class', r.tax_class, 'rate_bp', r.rate_bp, 'valid_from', r.valid_from
+        )), '[]')::text
+        FROM app.tax_rates AS r
+        WHERE r.tenant_id = t.id AND r.fulfilment = 'room_service'
+    ) AS rates,
+    (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'id', m.id, 'name_ja', m.name_ja, 'name_en', coalesce(m.name_en, m.name_ja),
+            'description_ja', m.description_ja, 'description_en', m.description_en, 'price', m.price,
+            'is_available', m.is_available, 'start_time', m.start_time, 'end_time', m.end_time,
+            'age_restricted', m.age_restricted, 'stock_quantity', m.stock_quantity, 'allergens', m.allergens,
+            'tax_class', m.tax_class, 'preparation_minutes', m.preparation_minutes, 'station', m.station
+        )), '[]')::text
+        FROM app.menu_items AS m
+        WHERE m.tenant_id = t.id AND m.id = ANY ($3::uuid[]) AND NOT m.is_hidden AND m.deleted_at IS NULL
+    ) AS menu
+FROM stay
+JOIN app.tenants AS t ON t.id = $1;
+
 -- name: share_stay (write)
 -- The room of a stay that is open, and stays open until this transaction ends.
 SELECT room_number
@@ -52,31 +89,31 @@ FROM unnest($2::uuid[], $3::integer[]) AS delta (id, quantity)
 WHERE m.tenant_id = $1 AND m.id = delta.id AND m.stock_quantity IS NOT NULL;
 
 -- name: insert_order (write)
--- Stores an order under the next number of its business day.
+-- Stores an order, under the next number of its business day, with its items; these are one JSON list, because unnest
+-- would flatten the lists of allergens.
 WITH counter AS (
     INSERT INTO app.order_counters (tenant_id, business_date, last_number)
     VALUES ($1, $3, 1)
     ON CONFLICT (tenant_id, business_date) DO UPDATE SET last_number = order_counters.last_number + 1
     RETURNING last_number
+), placed AS (
+    INSERT INTO app.orders (
+        tenant_id, id, business_date, order_number, stay_id, room_number, special_requests, placed_at,
+        subtotal_amount, tax_amount, service_amount, total_amount, prices_include_tax, op_id
+    )
+    SELECT $1, $2, $3, counter.last_number, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+    FROM counter
+    RETURNING id
 )
-INSERT INTO app.orders (
-    tenant_id, id, business_date, order_number, stay_id, room_number, special_requests, placed_at,
-    subtotal_amount, tax_amount, service_amount, total_amount, prices_include_tax, op_id
-)
-SELECT $1, $2, $3, counter.last_number, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
-FROM counter;
-
--- name: insert_items (write)
--- Stores all items of an order; one JSON list, because unnest would flatten the lists of allergens.
 INSERT INTO app.order_items (
     tenant_id, order_id, line, menu_item_id, name_ja, name_en, description_ja, description_en, allergens, tax_class,
     tax_rate_bp, unit_price, quantity, total_price, note, station, preparation_minutes, age_restricted
 )
 SELECT
-    $1, $2, i.line, i.menu_item_id, i.name_ja, i.name_en, i.description_ja, i.description_en, i.allergens, i.tax_class,
+    $1, placed.id, i.line, i.menu_item_id, i.name_ja, i.name_en, i.description_ja, i.description_en, i.allergens, i.tax_class,
     i.tax_rate_bp, i.unit_price, i.quantity, i.unit_price * i.quantity, i.note, i.station, i.preparation_minutes,
     i.age_restricted
-FROM jsonb_to_recordset($3::text::jsonb) AS i (
+FROM placed, jsonb_to_recordset($14::text::jsonb) AS i (
     line integer, menu_item_id uuid, name_ja text, name_en text, description_ja text, description_en text,
     allergens text[], tax_class text, tax_rate_bp integer, unit_price integer, quantity integer, note text,
     station text, preparation_minutes integer, age_restricted boolean
@@ -126,12 +163,18 @@ UPDATE app.orders
 SET subtotal_amount = $3, tax_amount = $4, service_amount = $5, total_amount = $6
 WHERE tenant_id = $1 AND id = $2;
 
--- name: update_items (write)
--- Stores new statuses of some items of an order.
-UPDATE app.order_items AS i
-SET status = new.status
-FROM unnest($3::integer[], $4::text[]) AS new (line, status)
-WHERE i.tenant_id = $1 AND i.order_id = $2 AND i.line = new.line;
+-- name: update_order_and_items (write)
+-- The same with new statuses of some of its items.
+WITH items AS (
+    UPDATE app.order_items AS i
+    SET status = new.status
+    FROM unnest($12::integer[], $13::text[]) AS new (line, status)
+    WHERE i.tenant_id = $1 AND i.order_id = $2 AND i.line = new.line
+)
+UPDATE app.orders
+SET status = $3, accepted_at = $4, ready_at = $5, finished_at = $6, cancelled_at = $7, cancel_reason = $8,
+    cancel_acked_at = $9, recall_count = $10, last_bump = $11::text::jsonb
+WHERE tenant_id = $1 AND id = $2;
 
 -- name: mark_shown (write)
 -- Notes that a screen has painted these orders; the first one to say so wins. In id order, so that batches of two

@@ -95,10 +95,29 @@ EXPECTED: list[tuple[str, str, str, set[str]]] = [
         {"orders_pkey", "orders_keyset"},
     ),
     (
-        "orders.update_items",
-        "'{tenant}', '{order}', '{{1}}', '{{ready}}'",
-        "order_items_pkey",
-        {"order_items_pkey"},
+        "orders.update_order_and_items",
+        "'{tenant}', '{order}', 'cooking', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, '{{1}}', '{{ready}}'",
+        "order",
+        {"orders_pkey", "order_items_pkey"},
+    ),
+    (
+        "orders.basis",
+        "'{tenant}', '{stay}', ARRAY['{item}'::uuid]",
+        "stays_pkey",
+        {
+            "stays_pkey",
+            "tenants_pkey",
+            "menu_items_pkey",
+            "menu_items_visible",
+            "tax_rates_one_per_day",
+            "tax_rates_pkey",
+        },
+    ),
+    (
+        "devices.admitted",
+        "'{tenant}', ARRAY['{item}'::uuid], '{{tablet}}', '{{101}}', '{{1}}', ARRAY['{stay}'::uuid]",
+        "device_rooms",
+        {"tenants_pkey", "device_rooms_pkey", "stays_one_open_per_room", "stays_pkey"},
     ),
     (
         "orders.menu_items",
