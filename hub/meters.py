@@ -122,6 +122,7 @@ class Meters:
 def _process(figures: Figures) -> None:
     figures.put(metrics.BUILD, 1, hub.__version__, platform.python_version())
     figures.put(metrics.WORKERS, 1)
+    figures.put(metrics.STARTS, 1)
     now = usage()
     figures.put(metrics.CPU, now.cpu)
     for metric, value in (

@@ -30,6 +30,11 @@ class Metric(Struct, frozen=True):
 
 BUILD = Metric("hub_build_info", "gauge", "Always 1; which hub runs.", ("version", "python"), "max")
 WORKERS = Metric("hub_workers", "gauge", "Processes of this service that serve.")
+STARTS = Metric(
+    "hub_worker_starts_total",
+    "counter",
+    "Processes that have served for this service. Each one over its workers has replaced one that died.",
+)
 REPORT_AGE = Metric(
     "hub_worker_report_age_seconds",
     "gauge",

@@ -99,7 +99,7 @@ async def test_an_order_on_its_way(live: Live, hotel: Hotel, admin: Connection) 
 
 async def test_what_the_process_says_of_itself(live: Live) -> None:
     now = scraped(live.hub.meters)
-    assert now("hub_workers") == now("hub_relay_active") == 1
+    assert now("hub_workers") == now("hub_relay_active") == now("hub_worker_starts_total") == 1
     assert now.total("hub_build_info") == 1
     assert now("hub_broker_connected", worker="0") == 1
     assert now("hub_limits_alone", worker="0") == 0

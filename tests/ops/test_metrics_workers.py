@@ -128,6 +128,7 @@ async def test_the_figures_of_all_workers(
         assert alone("hub_sessions", kind="kitchen") <= SCREENS
         assert alone("hub_deliveries_total") >= now("hub_deliveries_total")
         after = await reader.until(lambda now: now("hub_workers") == 2)
+        assert after("hub_worker_starts_total") == 3
         assert after.labels("hub_process_resident_memory_bytes", "worker") == {"0", "1"}
         assert after("hub_deliveries_total") >= now("hub_deliveries_total")
         # those that were thrown off have come back, and none is counted twice
