@@ -106,14 +106,21 @@ class Database:
         """Returns when the database answers; raises whatever goes wrong."""
         await self.pool.fetchval("SELECT 1")
 
-    async def look(self, tenant_id: UUID, actor: Actor, work: Callable[[Scope], Awaitable[T]]) -> T:
+    async def look(
+        self,
+        tenant_id: UUID,
+        actor: Actor,
+        work: Callable[[Scope], Awaitable[T]],
+        *,
+        own_commits: bool = True,
+    ) -> T:
         """Run `work`, whose queries a replica may answer: what it finds may be `replica_lag_seconds` old, but
-        holds what the tenant has committed here and what its client has seen elsewhere.
+        with `own_commits` holds what the tenant has committed here and what its client has seen elsewhere.
 
         Whether the actor is admitted is never old: the primary is asked. What a replica does not find, or
         fails at, the primary is asked as well, so `work` may run twice. Raises Unavailable.
         """
-        chosen = None if self.replicas is None else self.replicas.choose(tenant_id)
+        chosen = None if self.replicas is None else self.replicas.choose(tenant_id if own_commits else None)
         if chosen is not None:
             replica, pool, position = chosen
             await self._admit(tenant_id, actor)

@@ -153,8 +153,9 @@ class Replicas:
         if (asked := trail.get()) is not None:
             asked.reached = position
 
-    def choose(self, tenant_id: UUID) -> tuple[Replica, Pool, int] | None:
-        """A replica for a read of the tenant, its pool, and the position that it must have replayed."""
+    def choose(self, tenant_id: UUID | None) -> tuple[Replica, Pool, int] | None:
+        """A replica, its pool, and the position that it must have replayed: with a tenant, what that one has
+        committed too."""
         floor = self._floor()
         if floor is None:
             return None
@@ -166,6 +167,8 @@ class Replicas:
         if not fit:
             return None
         replica, pool = random.choice(fit)
+        if tenant_id is None:
+            return replica, pool, floor
         asked = trail.get()
         return replica, pool, max(floor, self.written.of(tenant_id), 0 if asked is None else asked.seen)
 

@@ -71,7 +71,7 @@ class Log:
         """The state of a tenant and the position it was read at; an `aged` one may come from a replica.
         Raises NotFound, Unavailable."""
         if aged:
-            return await self._database.look(tenant_id, _reader(), _state)
+            return await self._database.look(tenant_id, _reader(), _state, own_commits=False)
         async with self._database.read(tenant_id, _reader()) as scope:
             return await _state(scope)
 
