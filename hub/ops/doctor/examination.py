@@ -9,7 +9,7 @@ from datetime import datetime
 from hub.db.pool import DATABASE_ERRORS, Role
 from hub.db.scope import utc_now
 from hub.errors import SettingError
-from hub.ops.doctor import cache, clock, keys, local, schema, server
+from hub.ops.doctor import cache, clock, keys, local, replicas, schema, server
 from hub.ops.doctor.finding import Finding, error, ok
 from hub.settings import Settings, load
 
@@ -44,6 +44,8 @@ async def _database(settings: Settings, now: Callable[[], datetime]) -> list[Fin
             if version.level == "ok":
                 findings += await schema.examine(admin)
                 findings += await keys.examine(admin, settings)
+                if (relay := made.get(Role.RELAY)) is not None:
+                    findings += await replicas.examine(relay, settings)
     except DATABASE_ERRORS as problem:
         # The name of the error alone: its text may hold values.
         findings.append(
