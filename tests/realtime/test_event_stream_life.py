@@ -139,6 +139,17 @@ async def test_staff_may_look_through_a_few_windows(live: Live, admin: Connectio
         await later.until("position")
 
 
+async def test_what_is_answered_takes_no_place(live: Live, admin: Connection, hotel: Hotel) -> None:
+    manager = token_of(await make_staff(admin, hotel, "manager"))
+    async with stream(live, None, token=manager) as kept:
+        for _ in range(7):
+            async with stream(live, None, token=manager, accept="application/json") as poll:
+                assert poll.status == 200
+        for _ in range(3):
+            await kept.until("position")
+        assert not kept.frames("bye")
+
+
 async def test_a_token_that_runs_out(live: Live, hotel: Hotel) -> None:
     async with stream(live, None, token=token_for(hotel.tablet(), 0.2)) as mine:
         await mine.until("position")
