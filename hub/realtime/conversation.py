@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
 from msgspec import Raw, Struct, UnsetType
@@ -84,6 +85,7 @@ class Conversation:
 
     __slots__ = (
         "_commands",
+        "_context",
         "_counts",
         "_early",
         "_house",
@@ -99,6 +101,8 @@ class Conversation:
     def __init__(self, house: House, wire: Wire, host: str | None) -> None:
         self.wire = wire
         self.host = host
+        # whose request this was; the records of its commands name the address and the agent
+        self._context = copy_context()
         self.session: Session | None = None
         self._house = house
         self._over = False
@@ -175,7 +179,7 @@ class Conversation:
 
     def _greet(self, opening: Callable[[], Awaitable[None]]) -> None:
         self._early = []
-        self._work = self._house.tasks.start(self._or_tell(opening))
+        self._work = self._start(self._or_tell(opening))
 
     async def _or_tell(self, opening: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -246,9 +250,12 @@ class Conversation:
             server_time=self._house.past.server_time(),
         )
 
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._house.tasks.start(work, self._context)
+
     def _join(self, session: Session) -> None:
         if self._joiner is None:
-            self._joiner = self._house.tasks.start(self._keep_joined(session))
+            self._joiner = self._start(self._keep_joined(session))
 
     async def _keep_joined(self, session: Session) -> None:
         try:
@@ -290,7 +297,7 @@ class Conversation:
                     return
                 self._commands.append(frame)
                 if self._work is None:
-                    self._work = self._house.tasks.start(self._run_commands(session))
+                    self._work = self._start(self._run_commands(session))
             case Refresh():
                 self._refresh(session, frame)
             case Hello():
@@ -309,7 +316,7 @@ class Conversation:
         old = session.principal
         same = (fresh.tenant_id, fresh.id, fresh.kind, fresh.session_id)
         if same != (old.tenant_id, old.id, old.kind, old.session_id):
-            self._house.tasks.start(self._stray(session, fresh))
+            self._start(self._stray(session, fresh))
         elif doors.topics(fresh) != session.topics:
             # it may see something else now: that is another session
             session.close(CloseCode.TOKEN_EXPIRED, retry_ms=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -62,5 +63,7 @@ def _ip(text: str) -> str | None:
 def _user_agent(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"user-agent":
-            return _CONTROL.sub("", value[: 4 * _LONGEST].decode("latin-1"))[:_LONGEST] or None
+            text = _CONTROL.sub("", value[: 4 * _LONGEST].decode("latin-1"))[:_LONGEST]
+            # every socket keeps it as long as it is open, and most of them say the same
+            return sys.intern(text) or None
     return None

@@ -15,6 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
+from websockets.http11 import USER_AGENT
 from websockets.protocol import Protocol, Side
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
@@ -27,6 +28,7 @@ from tests.realtime.peer import peer
 from tests.realtime.screens import DEADLINE, token_of
 
 if TYPE_CHECKING:
+    from hub.db.pool import Connection
     from hub.settings import Settings
     from tests.factories import Hotel
 
@@ -106,6 +108,22 @@ async def raw(live: Live) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.S
         yield reader, writer
     finally:
         writer.transport.abort()
+
+
+async def test_what_a_socket_changes_is_recorded_with_where_it_comes_from(
+    live: Live, hotel: Hotel, admin: Connection
+) -> None:
+    async with peer(live) as guest:
+        await guest.hello(hotel.tablet())
+        lines = [{"menu_item_id": str(hotel.menu["soup"]), "quantity": 1}]
+        placed = await guest.ask("order.place", {"lines": lines})
+    [row] = await admin.fetch(
+        "SELECT host(ip) AS ip, user_agent, request_id FROM app.audit_logs"
+        " WHERE table_name = 'orders' AND record = $1",
+        placed["result"]["order"]["id"],
+    )
+    assert (row["ip"], row["user_agent"]) == ("127.0.0.1", USER_AGENT[:200])
+    assert row["request_id"] is not None
 
 
 async def test_commands_before_the_welcome_are_done_in_order(live: Live, hotel: Hotel) -> None:
