@@ -50,9 +50,8 @@ class _Wait(_Acquire):
             pool.waiting -= 1
             pool.waits.add(time.perf_counter() - started)
 
-    async def __aexit__(
-        self, kind: Any = None, error: BaseException | None = None, trace: Any = None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
+        _, error, _ = exc
         connection = self.connection
         if isinstance(error, TimeoutError) and connection is not None:
             # The server, or the way to it, has fallen silent. It would not confirm a cancellation either, and
@@ -60,4 +59,4 @@ class _Wait(_Acquire):
             with suppress(asyncpg.InterfaceError):  # it has been ended already
                 connection.terminate()
             await self.pool.expire_connections()
-        await super().__aexit__(kind, error, trace)
+        await super().__aexit__(*exc)
