@@ -37,9 +37,10 @@ class Events(Struct, frozen=True):
     the `after` of the next request. When the last frame is no `position`, there may be more already.
 
     As `text/event-stream`: the same frames as server-sent events without an end, each with its position as
-    its id, the `event` being the type of its frame; see /api/asyncapi.json for all of them. `retry` names the
-    window in which to come back after the end. The id of a `bye` that forbids to come back is no position:
-    who sends it in `Last-Event-ID` gets 409."""
+    its id, the `event` being the type of its frame; see /api/asyncapi.json for all of them. A stream is a
+    session of its device as a socket is, and the newest one wins; a request that waits is none. `retry` names
+    the window in which to come back after the end. The id of a `bye` that forbids to come back is no
+    position: who sends it in `Last-Event-ID` gets 409. A new token means a new stream."""
 
     next: str
     frames: list[Snapshot | EventFrame | PositionFrame]
