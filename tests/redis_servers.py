@@ -107,9 +107,22 @@ class RedisServer:
         """master or slave, by its own word."""
         return str(self.ask("ROLE")[0])
 
-    def clients(self, name: str) -> int:
-        """How many connections of this name it has."""
-        return str(self.ask("CLIENT", "LIST")).count(f" name={name} ")
+    @property
+    def listeners(self) -> int:
+        """How many hubs have a connection here to listen on."""
+        return str(self.ask("CLIENT", "LIST")).count(" name=hub-listen ")
+
+    def listened_to(self, count: int) -> None:
+        """Wait until so many do."""
+        until(lambda: self.listeners == count, f"{count} listen at {self.port}")
+
+    def subscribers(self, channel: str) -> int:
+        """Of a channel with a slot, at this node."""
+        return int(self.ask("PUBSUB", "SHARDNUMSUB", channel)[1])
+
+    def heard_by(self, channel: str, count: int) -> None:
+        """Wait until it has so many."""
+        until(lambda: self.subscribers(channel) == count, f"{count} hear the channel at {self.port}")
 
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
@@ -150,6 +163,16 @@ class SentinelSet:
 
         until(agreed, "the Sentinels agree on a primary")
         return found[0]
+
+    def fail_over(self) -> None:
+        """Ask for another primary, as before an update of the old one; returns when it has begun."""
+
+        def begun() -> bool:
+            with suppress(redis.ResponseError):
+                return bool(self.sentinels[0].ask("SENTINEL", "FAILOVER", SERVICE))
+            return False
+
+        until(begun, "a failover begins")
 
     def failed_over(self, old: RedisServer) -> RedisServer:
         """Wait until another is the primary."""

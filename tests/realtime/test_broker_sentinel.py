@@ -15,8 +15,6 @@ from hub.redis.sentinels import Sentinels
 from tests.realtime.listening import DEADLINE, Station, channel, connected, redis_station
 from tests.redis_servers import PASSWORD, SERVICE, RedisServer, SentinelSet, sentinel_set
 
-LISTENING = "hub-listen"
-
 
 @pytest.fixture
 def sentinels() -> Iterator[SentinelSet]:
@@ -39,7 +37,7 @@ async def settled(primary: RedisServer, stations: list[Station]) -> None:
     """All listen at this server, and none anywhere else."""
 
     def here() -> bool:
-        return all(map(connected, stations)) and primary.clients(LISTENING) == len(stations)
+        return all(map(connected, stations)) and primary.listeners == len(stations)
 
     async with asyncio.timeout(DEADLINE):
         while not here():  # noqa: ASYNC110 - it is over there
@@ -60,7 +58,7 @@ async def test_all_follow_a_primary_that_is_killed(sentinels: SentinelSet, fleet
         await station.broker.subscribe(name)
     await everybody_hears(fleet, name, b"before")
     old = sentinels.primary()
-    assert old.clients(LISTENING) == len(fleet)
+    assert old.listeners == len(fleet)
     await asyncio.to_thread(old.kill)
     with pytest.raises(BrokerDown):
         await fleet[0].broker.publish([(name, b"lost")])
@@ -95,7 +93,7 @@ async def test_nobody_goes_back_to_a_frozen_primary_that_thaws(
         await station.connected()
         await station.broker.subscribe(late)
     await everybody_hears(fleet, late, b"late")
-    assert (old.clients(LISTENING), new.clients(LISTENING)) == (0, len(fleet))
+    assert (old.listeners, new.listeners) == (0, len(fleet))
 
 
 async def test_what_went_to_the_old_primary_is_not_forgotten(
@@ -103,7 +101,7 @@ async def test_what_went_to_the_old_primary_is_not_forgotten(
 ) -> None:
     """A publisher that has sent to a server which was not the right one any more makes all nodes compare."""
     station, other = fleet[0], fleet[1]
-    await asyncio.to_thread(sentinels.sentinels[0].ask, "SENTINEL", "FAILOVER", SERVICE)
+    await asyncio.to_thread(sentinels.fail_over)
     for one in (station, other):
         await one.ear.hear_one(one.control, b"")
         await one.ear.break_off(2)
@@ -129,7 +127,7 @@ async def test_a_demoted_server_is_left_although_no_sentinel_says_so(
     async with asyncio.timeout(DEADLINE):
         while any(map(connected, fleet)):  # noqa: ASYNC110 - nothing is told when it goes
             await asyncio.sleep(0.02)
-    assert old.clients(LISTENING) == 0
+    assert old.listeners == 0
     with pytest.raises(BrokerDown):
         await fleet[0].broker.publish([(name, b"to a replica")])
     assert not await fleet[0].broker.ping()
