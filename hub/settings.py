@@ -195,9 +195,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     # The same for a whole request, body and all: a slow line carries 64 KiB in that time.
     request_seconds: Seconds = 60.0
     # /metrics for Prometheus, in plain HTTP on an address of its own. Unset: there is none.
-    metrics_port: Annotated[
-        Annotated[int, Meta(ge=0, le=65_535)] | None, Meta(description="a TCP port, 0 picks a free one")
-    ] = None
+    metrics_port: Annotated[Annotated[int, Meta(ge=1, le=65_535)] | None, Meta(description="a TCP port")] = (
+        None
+    )
     # They name no hotel and no guest, but they tell how busy all of them are. Where others than this machine
     # can ask, a token is a must.
     metrics_host: Annotated[str, Meta(min_length=1, description="an address to listen on")] = "127.0.0.1"

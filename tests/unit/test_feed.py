@@ -178,6 +178,18 @@ async def test_a_hole_is_filled_once() -> None:
     assert feed.tally.filled == 3, "what was parked did not come from the log"
 
 
+async def test_an_event_is_counted_once_and_not_for_each_session() -> None:
+    log = FakeLog()
+    feed = live_feed(log)
+    for _ in range(50):
+        live_session(feed, "kitchen")
+    with patch.object(feed.tally, "delivered", wraps=feed.tally.delivered) as counted:
+        for topic in ("kitchen", "menu", "kitchen"):
+            feed.receive(log.write(topic))
+    assert [call.args[0] for call in counted.call_args_list] == [50, 0, 50]
+    assert (feed.tally.deliveries, feed.tally.fan_out.count) == (100, 2)
+
+
 async def test_a_hole_that_opens_while_another_is_filled_is_filled_too() -> None:
     log = FakeLog()
     feed = live_feed(log)
