@@ -20,12 +20,13 @@ from starlette.routing import WebSocketRoute
 from hub.db.migrate import check_schema
 from hub.db.pool import Role, connect, create_pool, unconnected
 from hub.db.position import Trail, trail
+from hub.db.reach import Reach
 from hub.db.replicas import Replicas
 from hub.db.scope import utc_now
 from hub.devices.doorman import Doorman
 from hub.devices.presence import Presence
 from hub.errors import SettingError
-from hub.log.event import rfc3339
+from hub.log.event import Page, State, rfc3339
 from hub.log.store import Log
 from hub.meters import Desk, Meters, Parts
 from hub.ops import health
@@ -156,7 +157,8 @@ async def open_hub(
         tokens = Tokens(signing, settings.token_seconds)
         replicas = Replicas(settings, heads, size)
         positions = Positions([derived(key, "positions") for key in settings.master_keys])
-        by_role = Pools(api, auth, admin, replicas if settings.replica_url else None)
+        reach = Reach(heads)
+        by_role = Pools(api, auth, admin, replicas if settings.replica_url else None, reach)
         services = build(settings, by_role, tokens, limiter, clock=clock, mailer=mailer)
         office = services.office
         stack.push_async_callback(office.passwords.aclose)
@@ -187,6 +189,17 @@ async def open_hub(
         def replaced(session: UUID) -> None:
             node.replaced(session)
 
+        # However many come back at once, they look at half of the connections: orders need the other half.
+        turn = asyncio.Semaphore(max(1, size // 2))
+
+        async def page(tenant_id: UUID, after: int, limit: int) -> Page:
+            async with turn:
+                return await log.page(tenant_id, after, limit)
+
+        async def state(tenant_id: UUID, anew: bool) -> State:
+            async with turn:
+                return await log.state(tenant_id, aged=not anew)
+
         presence = Presence(database, replaced=replaced, tell=tell)
         await broker.subscribe(channels.sessions)
         node = Node(
@@ -194,7 +207,7 @@ async def open_hub(
             courier,
             channels,
             log.heads,
-            log.page,
+            page,
             heard=presence.heard,
             page_events=settings.replay_page,
             heads_seconds=settings.heads_seconds,
@@ -205,7 +218,7 @@ async def open_hub(
         def server_time() -> str:
             return rfc3339(clock())
 
-        doorman = Doorman(database, max(1, size // 2))
+        doorman = Doorman(database, turn)
         stack.push_async_callback(doorman.aclose)
 
         shelf = None
@@ -214,7 +227,7 @@ async def open_hub(
             shelf = RedisShelf(settings.redis_url, settings.namespace, sealing)
             stack.push_async_callback(shelf.aclose)
         states = States(
-            lambda tenant_id, anew: log.state(tenant_id, aged=not anew),
+            state,
             clock,
             most_bytes=settings.state_bytes,
             max_events=settings.replay_max_events,
@@ -222,9 +235,10 @@ async def open_hub(
         )
         stack.push_async_callback(states.aclose)
         past = Past(
-            page=log.page,
+            page=page,
             state=states.get,
             admit=doorman.admit,
+            back=reach.back,
             server_time=server_time,
             page_events=settings.replay_page,
             max_events=settings.replay_max_events,
@@ -278,6 +292,7 @@ async def open_hub(
                 health.Check("database", database.ping),
                 health.Check("heads", heads_are_read),
                 health.Check("broker", broker_answers, required=False),
+                health.Check("disk", database.has_room, required=False),
                 *([health.Check("replicas", replicas.answer, required=False)] if replicas.each else []),
             ]
         )
@@ -309,6 +324,7 @@ async def open_hub(
         pools = {"api": api, "heads": heads, "auth": auth, "admin": admin}
         meters = Meters(Parts(node, broker, relay, services, requests, pools, replicas), desk)
         parts = {
+            "reach": reach.run(),
             "node": node.run(),
             "broker": broker.run(node),
             "relay": relay.run(),

@@ -27,11 +27,11 @@ class _Asked(Struct, frozen=True):
 
 
 class Doorman:
-    """Asks the database at most `at_once` times at the same time, so that orders find connections too."""
+    """Each look at the database takes a `turn`, so that orders find connections too."""
 
-    def __init__(self, database: Database, at_once: int) -> None:
+    def __init__(self, database: Database, turn: asyncio.Semaphore) -> None:
         self._database = database
-        self._turn = asyncio.Semaphore(at_once)
+        self._turn = turn
         self._waiting: dict[UUID, list[_Asked]] = {}
         self._flights: set[asyncio.Task[None]] = set()
 

@@ -49,7 +49,7 @@ def counted(database: Database) -> Counted:
 
 @pytest.fixture
 async def doorman(counted: Counted) -> AsyncIterator[Doorman]:
-    doorman = Doorman(counted, 2)  # type: ignore[arg-type]  # it only reads
+    doorman = Doorman(counted, asyncio.Semaphore(2))  # type: ignore[arg-type]  # it only reads
     yield doorman
     await doorman.aclose()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -23,6 +23,8 @@ from websockets.uri import parse_uri
 from hub.errors import SettingError
 from hub.realtime import handshake
 from hub.realtime.protocol import SUBPROTOCOL, CloseCode
+from tests.factories import make_hotel
+from tests.locks import waiting_for_a_lock
 from tests.realtime.conftest import Live, running
 from tests.realtime.peer import peer
 from tests.realtime.screens import DEADLINE, token_of
@@ -224,3 +226,36 @@ async def test_what_is_said_before_the_handshake_ends_is_heard() -> None:
     writer.close()
     server.close()
     await server.wait_closed()
+
+
+async def test_those_who_come_back_leave_connections_for_orders(
+    live: Live, settings: Settings, hotel: Hotel, admin: Connection
+) -> None:
+    """Twelve hotels come back while the log cannot be read; who is inside still gets an answer."""
+    others = [await make_hotel(admin) for _ in range(12)]
+    lines = [{"menu_item_id": str(hotel.menu["soup"]), "quantity": 1}]
+    for other in others:
+        await admin.execute(
+            "UPDATE app.menu_items SET price = price + 1 WHERE tenant_id = $1", other.tenant_id
+        )
+    few = msgspec.structs.replace(settings, db_connections=9)  # four of hub_api, and five others
+    rows = await admin.fetch("SELECT tenant_id, epoch::text FROM app.tenant_heads")
+    epochs = {row["tenant_id"]: row["epoch"] for row in rows}
+    async with running(few, relay=False) as small, AsyncExitStack() as stack, peer(small) as inside:
+        await inside.hello(hotel.tablet())
+        coming = [await stack.enter_async_context(peer(small)) for _ in others]
+        lock = admin.transaction()
+        await lock.start()
+        try:
+            await admin.execute("LOCK TABLE app.events IN ACCESS EXCLUSIVE MODE")
+            for one, other in zip(coming, others, strict=True):
+                since = {"epoch": epochs[other.tenant_id], "seq": 0}
+                await one.send({"type": "hello", "token": token_of(other.tablet()), "since": since})
+            await waiting_for_a_lock(admin, 2)
+            async with asyncio.timeout(DEADLINE):
+                assert (await inside.ask("order.quote", {"lines": lines}, op_id=None))["ok"]
+            assert len(await waiting_for_a_lock(admin)) == 2, "half of the connections"
+        finally:
+            await lock.rollback()
+        for one in coming:
+            await one.until("position")
