@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from hub.db.pool import Pool
+    from hub.db.reach import Reach
     from hub.db.replicas import Replicas
     from hub.operations import Operation
     from hub.security.principal import Principal
@@ -67,12 +68,14 @@ SOCKET: Final = asyncapi.Socket(
 
 
 class Pools(Struct, frozen=True):
-    """A pool for each role that serves clients; `replicas` answer some of what hub_api reads."""
+    """A pool for each role that serves clients; `replicas` answer some of what hub_api reads, `reach` knows
+    whether the primary answers."""
 
     api: Pool
     auth: Pool
     admin: Pool
     replicas: Replicas | None = None
+    reach: Reach | None = None
 
 
 class Services(Struct, frozen=True):
@@ -117,8 +120,8 @@ def build(
     """The services of one process. `mailer` sends letters in place of the mail server of the settings."""
     if mailer is None and settings.smtp_url is not None and settings.mail_from is not None:
         mailer = SmtpMailer(settings.smtp_url, settings.mail_from)
-    database = Database(pools.api, clock=clock, replicas=pools.replicas)
-    platform = Database(pools.admin, clock=clock)
+    database = Database(pools.api, clock=clock, replicas=pools.replicas, reach=pools.reach)
+    platform = Database(pools.admin, clock=clock, reach=pools.reach)
     vault = Vault(MasterKeys(settings.master_keys), fresh_seconds=settings.keys_seconds)
     hosts = Hosts(pools.auth, settings.base_domain)
     residence = Residence(hosts, database)

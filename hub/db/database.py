@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -19,11 +21,14 @@ from hub.errors import InvalidInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
+    from hub.db.reach import Reach
     from hub.db.replicas import Replicas
 
 T = TypeVar("T")
 ATTEMPTS: Final = 3
 _BACKOFF_SECONDS: Final = 0.05
+# A disk that was full counts as full for so long, if nobody tries to write.
+_FULL_SECONDS: Final = 30.0
 _log = logging.getLogger(__name__)
 
 # The server rolled the transaction back and says that it may succeed when repeated.
@@ -54,7 +59,8 @@ _BUSY: Final = (
 
 
 class Database:
-    """Transactions and reads of tenants, as hub_api. With `replicas`, `look` asks them."""
+    """Transactions and reads of tenants, as hub_api. With `replicas`, `look` asks them; with `reach`, nothing
+    is begun while the database is known to be away."""
 
     def __init__(
         self,
@@ -62,10 +68,13 @@ class Database:
         *,
         clock: Callable[[], datetime] = utc_now,
         replicas: Replicas | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.pool = pool
         self.clock = clock
         self.replicas = replicas
+        self._reach = reach
+        self._full_at = float("-inf")
 
     async def transaction(
         self, tenant_id: UUID, actor: Actor, work: Callable[[Scope], Awaitable[T]], *, idempotent: bool
@@ -78,6 +87,7 @@ class Database:
         """
         attempt = 1
         while True:
+            self._check()
             try:
                 async with tenant_scope(
                     self.pool,
@@ -87,8 +97,12 @@ class Database:
                     clock=self.clock,
                     committed=None if self.replicas is None else self.replicas.committed,
                 ) as scope:
-                    return await work(scope)
+                    result = await work(scope)
+                self._full_at = float("-inf")
+                return result
             except _BUSY as error:
+                if isinstance(error, asyncpg.DiskFullError):
+                    self._full_at = time.monotonic()
                 # before the lost ones, of which TimeoutError is one too: who is busy is not asked three times
                 raise _unavailable(error) from error
             except (*_CONTENDED, *_LOST) as error:
@@ -102,9 +116,19 @@ class Database:
             await asyncio.sleep(random.uniform(0.5, 1.5) * _BACKOFF_SECONDS * 2**attempt)
             attempt += 1
 
+    def _check(self) -> None:
+        if self._reach is not None:
+            self._reach.check()
+
     async def ping(self) -> None:
         """Returns when the database answers; raises whatever goes wrong."""
+        self._check()
         await self.pool.fetchval("SELECT 1")
+
+    async def has_room(self) -> None:
+        """Raises when a change was refused lately because the server's disk is full, and none made since."""
+        if time.monotonic() - self._full_at < _FULL_SECONDS:
+            raise OSError(errno.ENOSPC, "the disk of the database is full")
 
     async def look(
         self,
@@ -120,6 +144,7 @@ class Database:
         Whether the actor is admitted is never old: the primary is asked. What a replica does not find, or
         fails at, the primary is asked as well, so `work` may run twice. Raises Unavailable.
         """
+        self._check()
         chosen = None if self.replicas is None else self.replicas.choose(tenant_id if own_commits else None)
         if chosen is not None:
             replica, pool, position = chosen
@@ -148,6 +173,7 @@ class Database:
     @asynccontextmanager
     async def read(self, tenant_id: UUID, actor: Actor, *, aged: bool = False) -> AsyncIterator[Scope]:
         """A read-only transaction of the tenant. Raises Unavailable when the database cannot do it now."""
+        self._check()
         with _told():
             async with tenant_scope(
                 self.pool, tenant_id, actor, read_only=True, clock=self.clock, aged=aged

@@ -34,14 +34,16 @@ class Past(Struct, frozen=True):
     `page` reads the log as of now. `state` reads the state of about a position; it may be shared, kept or
     come from a replica, and be older: unless asked for anew.
     `admit` raises HubError when the principal may no longer see its topics; it is asked after buffering has
-    begun, so that whatever ends them later arrives as an event. A client more than `max_events` behind gets a
-    snapshot, the cheaper answer then; one that does not take what it is sent within `lagging_seconds` is cut
-    off.
+    begun, so that whatever ends them later arrives as an event. `back` returns when the database is not
+    known to be away.
+    A client more than `max_events` behind gets a snapshot, the cheaper answer then; one that does not take
+    what it is sent within `lagging_seconds` is cut off.
     """
 
     page: Callable[[UUID, int, int], Awaitable[Page]]
     state: Callable[[UUID, Position, bool], Awaitable[State]]
     admit: Callable[[Principal], Awaitable[None]]
+    back: Callable[[], Awaitable[None]]
     server_time: Callable[[], str]
     page_events: int
     max_events: int
@@ -86,6 +88,7 @@ async def _repeat(join: _Join, session: Session, past: Past) -> None:
         except HubError as error:
             if not error.temporary:
                 raise
+            await join.still(past.back())
             await join.still(asyncio.sleep(random.uniform(0.5, 1.5) * _RETRY_SECONDS))
 
 
