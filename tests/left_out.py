@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-MARKERS = ("browser", "slow", "debian", "faults")
+MARKERS = ("browser", "slow", "debian", "mount", "faults")
 _left_out: Counter[str] = Counter()
 
 

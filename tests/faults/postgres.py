@@ -11,24 +11,30 @@ import msgspec
 from hub.db.migrate import create_database, migrate
 from hub.security.keyring import place
 from hub.security.sealing import MasterKeys
-from tests.conftest import MASTER_KEY, TOKEN_KEY, settings_for
+from hub.settings import TO_MIGRATE, load
+from tests.conftest import MASTER_KEY, TOKEN_KEY
 from tests.factories import make_hotel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
-    from hub.embedded import Servers
     from hub.settings import Settings
     from tests.factories import Hotel
 
 DATABASE = "hub"
 
 
-async def furnish(postgres: Servers, redis_url: str, namespace: str) -> Settings:
-    """Make the hub's database on a server of one's own; the settings of a hub on it."""
-    await create_database(postgres.database_url("postgres"), DATABASE)
+async def furnish(database_url: Callable[[str], str], redis_url: str, namespace: str) -> Settings:
+    """Make the hub's database on a server of one's own; `database_url` tells where it has a database. The
+    settings of a hub on it."""
+    await create_database(database_url("postgres"), DATABASE)
     settings = msgspec.structs.replace(
-        settings_for(postgres, DATABASE), redis_url=redis_url, namespace=namespace
+        load({"HUB_DATABASE_URL": database_url(DATABASE)}, TO_MIGRATE),
+        redis_url=redis_url,
+        namespace=namespace,
+        master_keys=(MASTER_KEY,),
+        port=0,
     )
     await migrate(settings)
     wrapped = MasterKeys((MASTER_KEY,)).wrap(TOKEN_KEY.secret, place(TOKEN_KEY.kid))

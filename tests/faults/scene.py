@@ -43,7 +43,7 @@ class Scene:
 async def scene(servers: Servers, namespace: str) -> AsyncIterator[Scene]:
     with pg_cluster(replicas=1) as cluster:
         await cluster.primary.followed_by("r1")
-        own = await furnish(cluster.primary.embedded, servers.redis_url, namespace)
+        own = await furnish(cluster.primary.url, servers.redis_url, namespace)
         hotels = await hotels_in(own)
         settings = msgspec.structs.replace(own, database_url=cluster.url(DATABASE))
         async with running(settings, twins=False) as live:

@@ -40,7 +40,7 @@ def postgres() -> Iterator[PgServer]:
 @pytest.fixture(scope="module")
 async def direct(postgres: PgServer, servers: Servers) -> Settings:
     """Without a pooler."""
-    return await furnish(postgres.embedded, servers.redis_url, "pooler")
+    return await furnish(postgres.url, servers.redis_url, "pooler")
 
 
 def through(pooler: PgBouncer, direct: Settings, **changes: object) -> Settings:

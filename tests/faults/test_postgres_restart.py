@@ -34,7 +34,7 @@ def postgres() -> Iterator[PgServer]:
 
 @pytest.fixture(scope="module")
 async def settings(postgres: PgServer, servers: Servers) -> Settings:
-    return await furnish(postgres.embedded, servers.redis_url, "restart")
+    return await furnish(postgres.url, servers.redis_url, "restart")
 
 
 @pytest.fixture(scope="module")
