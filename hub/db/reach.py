@@ -61,8 +61,9 @@ class Reach:
 
     async def _answers(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(seconds):
-                await self._pool.fetchval("SELECT 1")
+            # asyncpg's own timeouts: a task that is cancelled from outside waits for the server to agree
+            async with self._pool.acquire(timeout=seconds) as connection:
+                await connection.fetchval("SELECT 1", timeout=seconds)
         except DATABASE_ERRORS:
             return False
         return True

@@ -135,7 +135,8 @@ class Replicas:
         while True:
             began = loop.time()
             try:
-                row = await self._primary.fetchrow(PRIMARY_POSITION.text, timeout=_PATIENCE_SECONDS)
+                async with self._primary.acquire(timeout=_PATIENCE_SECONDS) as connection:
+                    row = await connection.fetchrow(PRIMARY_POSITION.text, timeout=_PATIENCE_SECONDS)
             except DATABASE_ERRORS:
                 row = None  # without looks the replicas grow too old by themselves
             if row is not None:
