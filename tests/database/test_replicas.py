@@ -27,7 +27,7 @@ from tests.database.replicated import (
     write,
 )
 from tests.factories import Hotel, make_hotel
-from tests.pg_servers import PgCluster, pg_cluster
+from tests.pg_servers import PATIENCE, PgCluster, pg_cluster
 
 if TYPE_CHECKING:
     from hub.db.database import Database
@@ -232,19 +232,31 @@ async def test_a_frozen_replica_holds_a_read_up_for_a_moment_only(
 
 
 async def test_a_replica_whose_role_sees_everything_is_not_asked(
-    cluster: PgCluster, database: Database, hotels: tuple[Hotel, Hotel]
+    cluster: PgCluster,
+    database: Database,
+    hotels: tuple[Hotel, Hotel],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     try:
         await cluster.primary.value("ALTER ROLE hub_api BYPASSRLS")
         await cluster.caught_up()
         for replica in cluster.replicas:
             await asyncio.to_thread(replica.restart)
+        async with asyncio.timeout(PATIENCE):
+            while not {"replica 1", "replica 2"} <= refused(caplog):
+                await asyncio.sleep(0.02)
         await serving(database, 0)
         assert await where(database, hotels[0].tenant_id) == "primary"
     finally:
         await cluster.primary.value("ALTER ROLE hub_api NOBYPASSRLS")
     await cluster.caught_up()
     await serving(database, 2)
+
+
+def refused(caplog: pytest.LogCaptureFixture) -> set[str]:
+    """The replicas that were left out for their role, as the log tells."""
+    left = [record.__dict__ for record in caplog.records if "left out" in record.message]
+    return {one["replica"] for one in left if "BYPASSRLS" in one["reason"]}
 
 
 async def test_without_the_primary_nobody_is_served_old_rows_for_long(
