@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bench.commands import connections, fanout
 from bench.peers.command import peers
 from hub.errors import HubError
 
@@ -21,7 +22,8 @@ def commands() -> None:
     """Measure the hub: the one that the bench starts itself, or one elsewhere."""
 
 
-commands.add_command(peers)
+for command in (connections, fanout, peers):
+    commands.add_command(command)
 
 
 class Several(click.Command):
@@ -208,7 +210,16 @@ def orders(ctx: click.Context, /, **given: object) -> None:
 
 @commands.command()
 @click.option("--hotels", type=click.IntRange(1, 2000), default=20, show_default=True, help="How many.")
-@click.option("--rooms", type=click.IntRange(1, 500), default=5, show_default=True, help="Rooms of each.")
+@click.option(
+    "--rooms",
+    type=click.IntRange(1, 10_000),
+    default=5,
+    show_default=True,
+    help="Rooms of each, with a tablet and a guest.",
+)
+@click.option(
+    "--screens", type=click.IntRange(1, 1000), default=1, show_default=True, help="Kitchen screens of each."
+)
 @click.option(
     "--token-seconds",
     type=click.IntRange(60, 86_400),
@@ -217,7 +228,7 @@ def orders(ctx: click.Context, /, **given: object) -> None:
     help="Life of the tokens.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The token file to write.")
-def hotels(hotels: int, rooms: int, token_seconds: int, out: Path) -> None:
+def hotels(hotels: int, rooms: int, screens: int, token_seconds: int, out: Path) -> None:
     """Make hotels for a bench in the database of a hub elsewhere, and a file of tokens for their devices.
 
     HUB_DATABASE_URL, HUB_MASTER_KEYS and the passwords of its roles say where, as they do for that hub. The
@@ -228,7 +239,7 @@ def hotels(hotels: int, rooms: int, token_seconds: int, out: Path) -> None:
     from bench.hotels import furnish, write_tokens
     from hub.settings import load
 
-    lines = asyncio.run(furnish(load(os.environ), hotels, rooms, token_seconds))
+    lines = asyncio.run(furnish(load(os.environ), hotels, rooms, token_seconds, screens))
     write_tokens(out, lines)
     click.echo(f"{hotels} hotels, {len(lines)} tokens in {out}, good for {token_seconds / 60:.0f} minutes")
 

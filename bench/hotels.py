@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 _ACTIVATE: Final = "UPDATE app.device_rooms SET status = 'active' WHERE tenant_id = $1"
+_PLAN: Final = "UPDATE app.tenants SET room_limit = $2 WHERE id = $1"
 _DEVICES: Final = """
 SELECT d.id, d.device_type, d.room_number, d.stations, d.credential_version, s.id AS stay_id
 FROM app.device_rooms AS d
@@ -39,6 +40,18 @@ LEFT JOIN app.stays AS s
     ON s.tenant_id = d.tenant_id AND s.room_number = d.room_number AND s.ended_at IS NULL
 WHERE d.tenant_id = $1 ORDER BY d.room_number
 """
+
+
+class Hotels(Struct, frozen=True):
+    """So many hotels alike: rooms with a tablet and a guest each, and kitchen screens."""
+
+    count: int
+    rooms: int
+    screens: int = 1
+
+    @property
+    def devices(self) -> int:
+        return self.count * (self.rooms + self.screens)
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,8 +62,10 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True):
     hotel: str = ""
 
 
-async def furnish(settings: Settings, hotels: int, rooms: int, token_seconds: int) -> list[Line]:
-    """Make hotels with the demo's menu, a tablet and a guest in each room and one kitchen screen; tokens for
+async def furnish(
+    settings: Settings, hotels: int, rooms: int, token_seconds: int, screens: int = 1
+) -> list[Line]:
+    """Make hotels with the demo's menu, a tablet and a guest in each room, and kitchen screens; tokens for
     all of them, signed with the database's key. Raises SettingError and Unavailable."""
     pool = await create_pool(settings, Role.AUTH, 1)
     try:
@@ -60,12 +75,12 @@ async def furnish(settings: Settings, hotels: int, rooms: int, token_seconds: in
         await pool.close()
     connection = await connect(settings, Role.ADMIN)
     try:
-        return [line for _ in range(hotels) for line in await _hotel(connection, rooms, tokens)]
+        return [line for _ in range(hotels) for line in await _hotel(connection, rooms, screens, tokens)]
     finally:
         await connection.close()
 
 
-async def _hotel(connection: Connection, rooms: int, tokens: Tokens) -> list[Line]:
+async def _hotel(connection: Connection, rooms: int, screens: int, tokens: Tokens) -> list[Line]:
     tenant_id = uuid7()
     slug = f"bench-{uuid4().hex[:16]}"
     numbers = [str(101 + number) for number in range(rooms)]
@@ -76,8 +91,10 @@ async def _hotel(connection: Connection, rooms: int, tokens: Tokens) -> list[Lin
     ]
     async with connection.transaction():
         await connection.execute(INSERT_TENANT.text, tenant_id, slug, slug, "{}")
+        await connection.execute(_PLAN, tenant_id, rooms)
         await connection.execute(INSERT_TABLETS.text, tenant_id, [uuid7() for _ in numbers], numbers)
-        await connection.execute(INSERT_KITCHEN.text, tenant_id, uuid7())
+        for _ in range(screens):
+            await connection.execute(INSERT_KITCHEN.text, tenant_id, uuid7())
         await connection.execute(INSERT_MENU.text, tenant_id, msgspec.json.encode(menu).decode())
         await connection.execute(INSERT_TAX_RATES.text, tenant_id)
         await connection.execute(_ACTIVATE, tenant_id)
@@ -127,14 +144,15 @@ def read_tokens(path: Path) -> list[Line]:
     return lines
 
 
-def devices(lines: list[Line]) -> list[Device]:
-    """The devices, hotel by hotel. Raises InvalidInput when a hotel lacks tablets or kitchens."""
+def devices(lines: list[Line], *, needs_both: bool = True) -> list[Device]:
+    """The devices, hotel by hotel. Raises InvalidInput when there are none, or (`needs_both`) when a hotel
+    lacks tablets or kitchens."""
     hotels = {name: number for number, name in enumerate(dict.fromkeys(line.hotel for line in lines))}
     kinds_of: dict[str, set[str]] = {}
     for line in lines:
         kinds_of.setdefault(line.hotel, set()).add(line.kind)
     for name, kinds in kinds_of.items():
-        if missing := {"tablet", "kitchen"} - kinds:
+        if needs_both and (missing := {"tablet", "kitchen"} - kinds):
             which = f"hotel {name!r}" if name else "the token file"
             raise InvalidInput(f"{which} has no {missing.pop()}: orders need both", field="token-file")
     if not hotels:

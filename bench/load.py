@@ -183,7 +183,7 @@ class Load:
     def shown(self, kitchen: Kitchen, ticket: Ticket, at: str, now: float) -> None:
         self._heard.set()
         note = ticket.special_requests or ""
-        if not note.startswith(self._mark):
+        if not self._mark or not note.startswith(self._mark):
             return  # somebody else's, or of an earlier run
         order = self._orders[int(note.removeprefix(self._mark))]
         order.shown += 1

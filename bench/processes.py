@@ -11,6 +11,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 _PROC = Path("/proc")
+_RSS = re.compile(rb"^Rss:\s+(\d+) kB", re.MULTILINE)
 _PSS = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 CpuTimes: TypeAlias = Mapping[str, dict[int, float]]
@@ -36,6 +37,17 @@ def cpu_times(roots: Mapping[str, int]) -> dict[str, dict[int, float]]:
     """CPU seconds so far of each process below the roots, by name of the root and process id."""
     children = _children()
     return {name: {pid: _cpu(pid) for pid in _tree(root, children)} for name, root in roots.items()}
+
+
+def tree(root: int) -> list[int]:
+    """A process and all below it, parents first."""
+    return _tree(root, _children())
+
+
+def resident_mib(root: int) -> float:
+    """What a process and all below it have in RAM (RSS), shared pages counted for each; 0 where nobody can
+    tell."""
+    return sum(_resident(pid) for pid in tree(root)) / 1024
 
 
 def busy_seconds() -> float | None:
@@ -84,6 +96,12 @@ def _cpu(pid: int) -> float:
 def _memory(pid: int) -> int:
     """KiB."""
     match = _PSS.search(_read(_PROC / str(pid) / "smaps_rollup"))
+    return int(match[1]) if match else 0
+
+
+def _resident(pid: int) -> int:
+    """KiB."""
+    match = _RSS.search(_read(_PROC / str(pid) / "smaps_rollup"))
     return int(match[1]) if match else 0
 
 

@@ -1,0 +1,190 @@
+"""The command lines of `connections`, `fanout`, `mix`, `storm` and `tenants`; what they need is imported when
+they run, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bench.options import (
+    Numbers,
+    clients,
+    elsewhere,
+    given_or_quick,
+    output,
+    pin,
+    quick,
+    workers,
+)
+
+
+@click.command()
+@click.option(
+    "--sessions",
+    type=Numbers(),
+    default="1000,5000,10000",
+    show_default=True,
+    help="How many sessions to look at, one after the other; nine tablets to one kitchen screen.",
+)
+@click.option(
+    "--hold",
+    type=click.FloatRange(1, 86_400),
+    default=30,
+    show_default=True,
+    help="Seconds at rest with the most sessions; 600 for a claim that shall last.",
+)
+@click.option(
+    "--rest",
+    type=click.FloatRange(1, 3600),
+    default=8,
+    show_default=True,
+    help="Seconds at rest with each smaller number.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    show_default=True,
+    help="Handshakes under way at one time.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(1, 3600),
+    default=120,
+    show_default=True,
+    help="Seconds after which a session that is not live is given up.",
+)
+@click.option(
+    "--admission/--no-admission",
+    default=False,
+    show_default=True,
+    help="Let the bench's own hub refuse handshakes as in production (HUB_ACCEPTS_PER_SECOND).",
+)
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    help="Address of this machine to connect from; several for more than 28,000 connections. On loopback "
+    "they are chosen by themselves.",
+)
+@click.option("--max-kb", type=click.FloatRange(0), help="Exit with 1 when a session takes more memory.")
+@click.option("--max-idle", type=click.FloatRange(0), help="The same for % of a core at rest.")
+@click.option(
+    "--min-accepts", type=click.FloatRange(0), help="The same for fewer sessions a second coming in."
+)
+@click.option(
+    "--max-lost",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="The same for more sessions lost at rest.",
+)
+@workers()
+@clients()
+@pin()
+@elsewhere()
+@output()
+@quick()
+@click.pass_context
+def connections(ctx: click.Context, /, **given: Any) -> None:
+    """How many sessions a node holds, how fast they come in, and what they cost at rest.
+
+    Every session is a real one: a token, hello, the snapshot of its hotel, live, with heartbeats and pings.
+
+    \b
+    accepts/s    sessions that became live a second, with --window handshakes under way
+    CPU us each  of the hub, from the first byte of the handshake until live
+    KB each      growth of the hub's resident memory (RSS) over the hub without sessions
+    hub CPU %    of one core, while nothing happens but heartbeats and pings
+    stale        sessions that heard no heartbeat for two intervals: their screens would say so
+    503          handshakes that were refused with Retry-After; they come again when told to
+
+    Of a hub elsewhere only what a client can see is measured.
+
+    \b
+    Exit codes
+      0    good
+      1    a threshold does not hold, or sessions did not come in
+      2    it cannot be run
+      130  stopped by Ctrl+C
+    """
+    import msgspec
+
+    from bench.connections import Options, run
+
+    small = {"sessions": (20, 40), "hold": 2.0, "rest": 1.0}
+    raise SystemExit(run(msgspec.convert(nested(given_or_quick(ctx, given, small)), Options)))
+
+
+@click.command()
+@click.option(
+    "--sessions",
+    type=Numbers(),
+    default="1000,10000",
+    show_default=True,
+    help="How many sessions of one hotel get each event; nine tablets to one kitchen screen.",
+)
+@click.option(
+    "--windows",
+    type=click.IntRange(1, 100),
+    default=5,
+    show_default=True,
+    help="Measured windows of each number; the table shows their medians.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.1, 600),
+    default=2,
+    show_default=True,
+    help="Length of a window.",
+)
+@click.option("--max-us", type=click.FloatRange(0), help="Exit with 1 when a delivery takes more CPU.")
+@click.option("--max-p99", type=click.FloatRange(0), help="The same for milliseconds of the p99.")
+@workers()
+@clients()
+@pin()
+@elsewhere()
+@output()
+@quick()
+@click.pass_context
+def fanout(ctx: click.Context, /, **given: Any) -> None:
+    """What one delivery costs: an event that every session of a hotel gets.
+
+    A kitchen screen takes a dish off the menu and puts it back: a command, a commit, the relay, Redis, and a
+    frame for every tablet and screen of the hotel. The next one follows when everybody has the last.
+
+    \b
+    us each        CPU of all hub processes, divided by the deliveries: command and heartbeats too
+    net us         the same less what an event costs that only one session gets
+    commit→frame   from the event's `at`, the database's clock inside the transaction (whole milliseconds,
+                   rounded down: up to 1 ms too long); not for a hub on another machine
+    command→frame  from the command's first byte, by one clock
+
+    On loopback the sender also pays for what the kernel does to receive.
+
+    \b
+    Exit codes
+      0    good
+      1    a threshold does not hold
+      2    it cannot be run
+      3    a session missed an event, or got it twice
+      130  stopped by Ctrl+C
+    """
+    import msgspec
+
+    from bench.fanout import Options, run
+
+    small = {"sessions": (30, 60), "windows": 2, "seconds": 0.3}
+    raise SystemExit(run(msgspec.convert(nested(given_or_quick(ctx, given, small)), Options)))
+
+
+def nested(given: dict[str, object]) -> dict[str, object]:
+    """The options, those of place and output in their own structs."""
+    where = ("workers", "clients", "pin", "url", "token_file")
+    out = ("json", "picture", "save")
+    rest = {name: value for name, value in given.items() if name not in (*where, *out)}
+    return rest | {
+        "where": {name: given[name] for name in where},
+        "output": {name: given[name] for name in out},
+    }

@@ -1,0 +1,214 @@
+"""What a command of the bench has found, in one shape for terminal, JSON and picture: tables of rows, charts,
+and what was not good enough."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+from msgspec import Struct, field
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from bench.machine import Cores, Machine, machine, versions
+from bench.results import Verdict
+from hub.errors import SettingError
+
+if TYPE_CHECKING:
+    from bench.histogram import Histogram
+    from bench.target import Target
+
+RESULTS: Final = Path(__file__).resolve().parent / "results"
+Value: TypeAlias = float | int | str | None
+Row: TypeAlias = dict[str, Value]
+
+
+class Column(Struct, frozen=True):
+    """`key` in the rows; numbers are shown with so many `digits`."""
+
+    key: str
+    title: str
+    digits: int = 0
+
+
+class Table(Struct, frozen=True):
+    """`name` in the JSON; the title says the units."""
+
+    name: str
+    title: str
+    columns: list[Column]
+    rows: list[Row]
+
+
+class Chart(Struct, frozen=True):
+    """Lines, or bars where x is a name. Points of each series are (x, y)."""
+
+    title: str
+    x: str
+    y: str
+    series: dict[str, list[tuple[float | str, float]]]
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """The whole file. `results` are the rows of the tables by name; `broken` are thresholds that did not hold
+    and promises that were not kept, `notes` what one must know to read the numbers."""
+
+    bench: str
+    date: str
+    command: str
+    machine: Machine
+    versions: dict[str, str]
+    servers: list[str]
+    cores: Cores
+    options: dict[str, object]
+    results: dict[str, list[Row]]
+    notes: list[str]
+    broken: list[str]
+    exit_code: int
+
+
+class Findings(Struct):
+    """What a command hands over: `slow` breaks a threshold, `wrong` a promise."""
+
+    tables: list[Table] = field(default_factory=list)
+    charts: list[Chart] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    good: str = ""
+
+    def limit(self, name: str, found: float | None, most: float | None, unit: str) -> None:
+        """A threshold: `found` may be at most `most`; nothing was asked when that is None."""
+        if most is None:
+            return
+        if found is None:
+            self.slow.append(f"{name}: nothing was measured, allowed are {most:g} {unit}")
+        elif found > most:
+            self.slow.append(f"{name} is {found:.4g} {unit}, allowed are {most:g}")
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict.WRONG if self.wrong else Verdict.TOO_SLOW if self.slow else Verdict.GOOD
+
+
+class Output(Struct, frozen=True):
+    """Where a result goes, as the options say."""
+
+    json: Path | None
+    picture: Path | None
+    save: bool
+
+    def check(self) -> None:
+        """Before anything is started. Raises SettingError."""
+        for name, path in (("json", self.json), ("picture", self.picture)):
+            if path is not None and path.is_dir():
+                raise SettingError(f"--{name} {path} is a directory", field=name)
+
+
+def finish(
+    name: str,
+    started: datetime,
+    findings: Findings,
+    *,
+    target: Target,
+    cores: Cores,
+    options: Mapping[str, object],
+    output: Output,
+    console: Console,
+) -> int:
+    """Show, write and draw; the exit code. Raises SettingError when a file cannot be written."""
+    for table in findings.tables:
+        console.print(shown(table))
+    for words in findings.notes:
+        console.print(f"[yellow]{words}[/]")
+    broken = [*findings.wrong, *findings.slow]
+    for words in broken:
+        console.print(f"[red bold]{words}[/]")
+    if findings.good and not findings.wrong:
+        console.print(f"[green]{findings.good}[/]")
+    report = Report(
+        bench=name,
+        date=started.isoformat(timespec="seconds"),
+        command=f"python3 -m bench {shlex.join(sys.argv[1:])}",
+        machine=machine(),
+        versions=versions(),
+        servers=target.servers,
+        cores=cores,
+        options=dict(options),
+        results={table.name: table.rows for table in findings.tables},
+        notes=findings.notes,
+        broken=broken,
+        exit_code=findings.verdict,
+    )
+    jsons = [output.json] if output.json else []
+    pictures = [output.picture] if output.picture else []
+    if output.save:
+        base = f"{name}-{started:%Y%m%d-%H%M%S}"
+        jsons.append(RESULTS / f"{base}.json")
+        pictures.append(RESULTS / f"{base}.html")
+    for path in jsons:
+        text = msgspec.json.format(msgspec.json.encode(report, enc_hook=str), indent=1)
+        write(path, text + b"\n", console)
+    if pictures:
+        from bench.picture import page
+
+        for path in pictures:
+            write(path, page(report, findings).encode(), console)
+    return findings.verdict
+
+
+def write(path: Path, content: bytes, console: Console) -> None:
+    """Raises SettingError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise SettingError(f"cannot write {path}: {error.strerror}", field="json") from error
+    console.print(f"[dim]written to {path}[/]")
+
+
+def shown(table: Table) -> RichTable:
+    """For the terminal."""
+    rich = RichTable(title=table.title, box=SIMPLE_HEAD, title_justify="left")
+    for place, column in enumerate(table.columns):
+        text = any(isinstance(row.get(column.key), str) for row in table.rows) or place == 0
+        rich.add_column(column.title, justify="left" if text else "right")
+    for row in table.rows:
+        rich.add_row(*(cell(row.get(column.key), column.digits) for column in table.columns))
+    return rich
+
+
+def cell(value: Value, digits: int) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:,.{digits}f}"
+
+
+def ms(histogram: Histogram, share: float) -> float | None:
+    """A percentile in milliseconds; None where there are too few values for it."""
+    value = histogram.percentile(share)
+    return None if value is None else round(1000 * value, 2)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def console() -> Console:
+    # In a file a line may be as long as it is.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+
+
+def median_row(rows: Sequence[Row]) -> Row:
+    """Of several windows of the same thing: the median of each number, and what else the first one says."""
+    middle: Row = {}
+    for key, first in rows[0].items():
+        values = sorted(value for row in rows if isinstance(value := row.get(key), int | float))
+        middle[key] = values[(len(values) - 1) // 2] if values else first
+    return middle
