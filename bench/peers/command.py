@@ -8,10 +8,12 @@ from pathlib import Path
 
 import click
 
+from bench.options import Numbers, given_or_quick, pin
+
 NAMES = ("hub", "nchan", "ws", "websockets", "socketio", "python-socketio", "channels")
 SHAPES = ("fanout", "kitchen")
 # Nothing but what the hub's own environment has: for a look whether everything works.
-_QUICK = {
+_QUICK: dict[str, object] = {
     "peers": ("hub", "websockets"),
     "shapes": SHAPES,
     "sockets": (60,),
@@ -36,21 +38,6 @@ class Words(click.ParamType[tuple[str, ...]]):
             if word not in self._known:
                 self.fail(f"{word!r} is not one of {', '.join(self._known)}", param, ctx)
         return words
-
-
-class Numbers(click.ParamType[tuple[int, ...]]):
-    """`1000,10000`."""
-
-    name = "N,..."
-
-    def convert(
-        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if not isinstance(value, str):
-            return value
-        if re.fullmatch(r"[1-9]\d{0,5}(,[1-9]\d{0,5})*", value) is None:
-            self.fail(f"{value!r} is not a list of numbers of sockets such as 1000,10000", param, ctx)
-        return tuple(dict.fromkeys(int(word) for word in value.split(",")))
 
 
 class Ratios(click.ParamType[dict[str, float]]):
@@ -135,12 +122,7 @@ class Ratios(click.ParamType[dict[str, float]]):
     show_default=True,
     help="The same of the kitchens; 4 deliveries are an event.",
 )
-@click.option(
-    "--pin/--no-pin",
-    default=True,
-    show_default=True,
-    help="Give server and client cores of their own, where there are enough.",
-)
+@pin()
 @click.option(
     "--quick",
     is_flag=True,
@@ -203,11 +185,5 @@ def peers(ctx: click.Context, /, **given: object) -> None:
 
     from bench.peers.run import Options, run
 
-    if given["quick"]:
-        asked = {
-            name: value
-            for name, value in given.items()
-            if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-        }
-        given = {**given, **_QUICK, **asked}
-    raise SystemExit(run(msgspec.convert(given, Options)))
+    asked = given_or_quick(ctx, given, _QUICK)
+    raise SystemExit(run(msgspec.convert(asked, Options)))

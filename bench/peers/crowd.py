@@ -1,31 +1,28 @@
 """A client process, started by `hand`: all sockets to one server, and the events published to it. Reads a
-plan and batches from its standard input, tells on its standard output, ends when its input does."""
+plan and batches."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import gc
-import signal
-import sys
 import time
 from array import array
 from typing import Final
 
 import msgspec
-import uvloop
 
 from bench.frames import BadFrame
 from bench.histogram import Histogram
 from bench.metronome import Metronome
 from bench.peers.member import Group, Member
-from bench.peers.plan import Batch, Finished, Joined, Plan, Ready, Stopped, Told
+from bench.peers.plan import Batch, Finished, Joined, Plan, Ready
 from bench.peers.post import Post, open_post, spread
 from bench.peers.source import Logged, MadeUp, Prepared, Source
 from bench.peers.speech import speech
-from hub.errors import HubError, Unavailable
+from bench.pipes import serve, tell
+from hub.errors import Unavailable
 
-LINE_BYTES: Final = 2**26  # a plan holds the tokens of thousands of sockets
 _JOINS_AT_ONCE: Final = 100
 _JOIN_SECONDS: Final = 120.0
 _EXAMPLES: Final = 5
@@ -40,6 +37,7 @@ class Crowd:
         self.port = plan.port
         self.speech = speech(plan.server, plan.hub.tokens if plan.hub else [])
         self.timed = False
+        self.preparing = False
         self.latencies: array[float] = array("d")
         self.others = 0
         self._plan = plan
@@ -101,7 +99,9 @@ class Crowd:
         """Build the events of a batch, and expect them."""
         assert self._source is not None
         order = spread(len(self._groups), batch.events)
+        self.preparing = True
         self._events = await self._source.prepare(order)
+        self.preparing = False
         frames: list[list[bytes]] = [[] for _ in self._groups]
         self._places = []
         for event in self._events:
@@ -115,7 +115,10 @@ class Crowd:
         self.latencies = array("d")
 
     async def run(self, batch: Batch) -> Finished:
-        """Publish, and wait until everybody has everything, or patience ends."""
+        """Publish, and wait until everybody has everything, or patience ends. After a fault in the meantime
+        nothing is published: it would wait for what has come already."""
+        if self.faults:
+            return self._finished_at_once()
         used, started = time.process_time(), time.monotonic()
         late = Histogram()
         self._refill = not self.timed
@@ -156,6 +159,11 @@ class Crowd:
         elif self._refill and self._sent < len(self._events):
             self._publish(0.0)
 
+    def _finished_at_once(self) -> Finished:
+        faults, self.faults = self.faults, {}
+        examples, self._examples = self._examples, []
+        return Finished(0.0, 0, faults, examples, self.others, 0.0, Histogram(), Histogram())
+
     def leave(self) -> None:
         for group in self._groups:
             for member in group.members:
@@ -181,16 +189,8 @@ class Crowd:
             self._publish(moments[self._sent])
 
 
-def tell(message: Told) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
-    sys.stdout.buffer.flush()
-
-
-async def work() -> None:
+async def work(lines: asyncio.StreamReader) -> None:
     """Until the input ends."""
-    lines = asyncio.StreamReader(limit=LINE_BYTES)
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     crowd = Crowd(msgspec.json.decode(await lines.readline(), type=Plan))
     try:
         tell(await crowd.join())
@@ -204,13 +204,9 @@ async def work() -> None:
             await lines.readline()
             tell(await crowd.run(batch))
             gc.collect()
-    except HubError as error:
-        tell(Stopped(error.message))
     finally:
         crowd.leave()
 
 
 if __name__ == "__main__":
-    # Ctrl+C reaches every process of the terminal; the bench itself ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    uvloop.run(work())
+    serve(work)

@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from bench.peers.speech import Answer, Speech
 
 _HOST: Final = "127.0.0.1"
+# A node of the hub has looked at its log: right, but not what is measured.
+EARLY: Final = "early"
 
 
 class Audience(Protocol):
     """What members tell, and what they all go by. `others` counts frames that are no events; with `timed`
-    the time of each delivery goes to `latencies`, in seconds."""
+    the time of each delivery goes to `latencies`, in seconds; while `preparing`, nothing is published."""
 
     port: int
     speech: Speech
     others: int
     timed: bool
+    preparing: bool
     latencies: array[float]
 
     def group_of(self, number: int) -> int:
@@ -65,8 +68,7 @@ class Group:
         self.left[place] = left
         crowd = self.crowd
         if place >= self.sent:
-            # a node of the hub that has read its log: right, but not what is measured
-            crowd.fault("early", f"event {place} came before it was published")
+            crowd.fault(EARLY, f"event {place} came before it was published")
         if crowd.timed:
             crowd.latencies.append(time.monotonic() - self.starts[place])
         if not left:
@@ -163,6 +165,9 @@ class Member(asyncio.Protocol):
     def _stray(self, whole: bytes) -> None:
         """An event that is not the one that is due."""
         frames = self._group.frames
+        if self._group.crowd.preparing:
+            self._group.crowd.fault(EARLY, f"socket {self._number} got an event before it was published")
+            return
         if whole not in frames:
             self._group.crowd.fault("strange", f"socket {self._number}: {whole[:120]!r}")
             return

@@ -1,4 +1,4 @@
-"""What the bench and its client process say to each other: JSON lines over pipes."""
+"""What the bench and its client process say to each other."""
 
 from __future__ import annotations
 
@@ -72,7 +72,11 @@ class Joined(Struct, tag="joined", frozen=True):
 
 
 class Ready(Struct, tag="ready", frozen=True):
-    """The events of the batch are built; an empty line starts it."""
+    """The events of the batch are built."""
+
+
+class Start(Struct, frozen=True):
+    """Publish them."""
 
 
 class Finished(Struct, tag="finished", frozen=True):
@@ -88,12 +92,3 @@ class Finished(Struct, tag="finished", frozen=True):
     cpu_seconds: float
     latency: Histogram
     late: Histogram
-
-
-class Stopped(Struct, tag="stopped", frozen=True):
-    """The client cannot go on."""
-
-    reason: str
-
-
-Told: TypeAlias = Joined | Ready | Finished | Stopped

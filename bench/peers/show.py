@@ -133,6 +133,11 @@ def notes_of(turns: list[Turn]) -> list[str]:
             examples = [example for turn in own if server != "hub" for example in turn.examples]
             if examples:
                 notes.append(f"{shape}: {server} was not right: {'; '.join(examples[:2])}")
+        if repeated := sum(turn.repeated for turn in here.get("hub", [])):
+            notes.append(
+                f"{shape}: {repeated} turns of the hub were repeated: its node had taken events from its "
+                "log, as it does when Redis does not answer in time"
+            )
         late = [
             server for server, own in here.items() if any(turn.open and turn.open.overloaded for turn in own)
         ]

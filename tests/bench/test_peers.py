@@ -125,6 +125,12 @@ async def test_an_event_before_it_was_published() -> None:
     assert desk.give(*desk.frames[:2]) == {"early": 2}
 
 
+async def test_an_event_while_the_next_batch_is_written() -> None:
+    desk = Desk()
+    desk.crowd.preparing = True
+    assert desk.give(server_frame(event(12, document(7)))) == {"early": 2}
+
+
 async def test_a_server_that_hangs_up() -> None:
     desk = Desk()
     for member in desk.group.members:
@@ -173,6 +179,7 @@ def test_ratios_are_of_the_same_round() -> None:
 
 def test_thresholds_and_faults() -> None:
     turns = [turn("hub", 0, 0.1, {"missing": 3}), turn("ws", 0, 0.2, {"missing": 1})]
+    assert judge([turn("hub", 0, 0.1, {"early": 3})], [], {}, 0)[0] == []  # right, but not what was asked
     wrong, slow = judge(turns, compare(turns), {"ws": 2.5, "nchan": 1.0}, 3000)
     assert wrong == ["fanout-100: the hub: 3 missing, such as: an example"]
     assert [line.split(":")[0] for line in slow] == [
