@@ -181,3 +181,20 @@ async def test_two_processes_share_it(settings: Settings, admin: Connection, rea
             await kitchen.reach(await head(admin, hotel))
             assert set(kitchen.orders()) == {placed["id"]}, "what came after is replayed"
         assert len(readings) == 1
+
+
+async def test_a_kept_state_that_the_log_does_not_lead_on_from_is_read_anew(
+    settings: Settings, admin: Connection, readings: list[UUID]
+) -> None:
+    hotel = await make_hotel(admin)
+    async with running(settings) as live, live.screen(hotel.kitchen()) as early:
+        async with live.screen(hotel.tablet(0)) as tablet:
+            placed = {(await order(tablet, hotel))["id"] for _ in range(3)}
+        await early.until(lambda: set(early.orders()) == placed)
+        assert len(readings) == 1
+        await admin.execute("SELECT app.prune_events($1, now() + interval '1 day', 10000)", hotel.tenant_id)
+        async with live.screen(hotel.kitchen(1)) as late:
+            await late.until(lambda: set(late.orders()) == placed)
+            assert late.applied == []
+            assert late.snapshots[-1] == await head(admin, hotel)
+        assert len(readings) == 2
