@@ -202,8 +202,10 @@ class RedisBroker:
             for start in range(0, len(messages), _BATCH):
                 refused = await self._send(messages[start : start + _BATCH])
                 if refused:
-                    # slots have moved: nobody has heard these, and they come after all that was heard
+                    # slots have moved: nobody has heard these, but others may have gone to the old owner
                     await self._topology.look()
+                    self._unsure = True
+                    self._doubt.set()
                     if await self._send(refused):
                         raise Refused("redis does not take a message")
         except Exception as error:
