@@ -139,6 +139,10 @@ class Conversation:
         """Say goodbye and close."""
         self._refuse(code)
 
+    def flooded(self) -> None:
+        """The peer sends more frames than any client of ours."""
+        self._refuse(CloseCode.RATE, "too many frames")
+
     def gone(self) -> None:
         """The socket is closed."""
         left = self.session is None or self.session.phase is not Phase.CLOSED

@@ -27,6 +27,9 @@ _PING: Final = b"\x89\x00"
 _DATA: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 _GOING_AWAY: Final = 1012
 _NOT_UTF8: Final = 1007
+# Whoever sends more frames than that between two pings of the hub is no client of ours: each costs time, also
+# one that says nothing.
+_FRAMES: Final = 20_000
 
 
 class Listener(Protocol):
@@ -37,6 +40,9 @@ class Listener(Protocol):
 
     def unanswered(self) -> None:
         """The peer has not answered a ping: close."""
+
+    def flooded(self) -> None:
+        """The peer sends frames without an end: close."""
 
     def gone(self) -> None:
         """The socket is closed, by whomever. Called once."""
@@ -51,6 +57,7 @@ class Socket(asyncio.Protocol):
         "_connections",
         "_drained",
         "_fragments",
+        "_frames",
         "_listener",
         "_over",
         "_transport",
@@ -66,7 +73,8 @@ class Socket(asyncio.Protocol):
         self._connections = connections
         self._listener: Listener | None = None
         self._binary = False
-        self._fragments: list[bytes] | None = None
+        self._fragments: bytearray | None = None
+        self._frames = 0  # since the last ping
         self._drained: asyncio.Event | None = None
         self._over = False  # the close frame is written; nothing may follow it
         self._waiting_frames = 0
@@ -155,6 +163,7 @@ class Socket(asyncio.Protocol):
     def ask(self) -> None:
         if not self._over:
             self.silent = True
+            self._frames = 0
             self._put(_PING)
 
     def give_up(self) -> None:
@@ -169,16 +178,25 @@ class Socket(asyncio.Protocol):
         self.silent = False
         conn = self._conn
         conn.receive_data(data)
-        for event in conn.events_received():
+        events = conn.events_received()
+        self._frames += len(events)
+        for event in events:
             if isinstance(event, WireFrame):
                 self._take(event)
         answers = conn.data_to_send()
-        if answers and not self.gone:
+        ended = conn.close_rcvd is not None or conn.parser_exc is not None
+        # Who does not take what waits for it is owed no more pongs: they would pile up.
+        if answers and not self.gone and (ended or not self.congested):
             self._put(b"".join(answers))
-        if conn.close_rcvd is not None or conn.parser_exc is not None:
+        if ended:
             # the peer's goodbye is answered, or it broke the protocol and was told
             self._over = True
             self._transport.close()
+            if self.backlog_bytes:
+                asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._cut)
+        elif self._frames > _FRAMES and self._listener is not None and not self._over:
+            self._listener.flooded()
+            self._transport.pause_reading()
 
     def _take(self, frame: WireFrame) -> None:
         if self._over or self._listener is None or frame.opcode not in _DATA:
@@ -187,10 +205,12 @@ class Socket(asyncio.Protocol):
         if frame.opcode is not Opcode.CONT:
             self._binary = frame.opcode is Opcode.BINARY
         if not frame.fin or frame.opcode is Opcode.CONT:
-            self._fragments = [*(self._fragments or ()), data]
+            if self._fragments is None:
+                self._fragments = bytearray()
+            self._fragments += data
             if not frame.fin:
                 return
-            data = b"".join(self._fragments)
+            data = bytes(self._fragments)
             self._fragments = None
         try:
             text = None if self._binary else data.decode()
