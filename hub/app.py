@@ -158,6 +158,7 @@ async def open_hub(
         replicas = Replicas(settings, heads, size)
         positions = Positions([derived(key, "positions") for key in settings.master_keys])
         reach = Reach(heads)
+        auth.away = lambda: reach.away
         by_role = Pools(api, auth, admin, replicas if settings.replica_url else None, reach)
         services = build(settings, by_role, tokens, limiter, clock=clock, mailer=mailer)
         office = services.office

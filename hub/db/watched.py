@@ -12,6 +12,8 @@ from asyncpg.pool import PoolAcquireContext
 from hub.telemetry.histogram import Histogram
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     _Pool = asyncpg.Pool[asyncpg.Record]
     _Acquire = PoolAcquireContext[asyncpg.Record]
 else:
@@ -20,7 +22,7 @@ else:
 
 class Watched(_Pool):
     """`waiting` have asked for a connection and have none yet; `waits` counts the seconds of those who asked,
-    also of those who gave up."""
+    also of those who gave up. While `away` says so, nobody is let in: ConnectionRefusedError."""
 
     def __init__(self, *address: Any, **options: Any) -> None:
         super().__init__(
@@ -32,6 +34,7 @@ class Watched(_Pool):
         )
         self.waiting = 0
         self.waits = Histogram()
+        self.away: Callable[[], bool] = lambda: False
 
     def acquire(self, *, timeout: float | None = None) -> _Acquire:
         """As of any pool, with `async with`."""
@@ -43,6 +46,8 @@ class _Wait(_Acquire):
 
     async def __aenter__(self) -> Any:
         pool, started = self.pool, time.perf_counter()
+        if pool.away():
+            raise ConnectionRefusedError("the database is away")
         pool.waiting += 1
         try:
             return await super().__aenter__()

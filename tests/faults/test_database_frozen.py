@@ -49,6 +49,8 @@ async def test_nobody_waits_for_a_database_that_stands_still(cluster: PgCluster)
                         answer = await client.get("/orders")
                         assert answer.status_code == 503
                         assert answer.json()["temporary"] is True
+                        answer = await client.get("/hotel", params={"hotel": f"hotel-{uuid4().hex}"})
+                        assert answer.status_code == 503
                 async with peer(live) as mine:
                     await mine.send({"type": "hello", "token": token_of(hotel.tablet(1))})
                     assert (await mine.receive())["type"] == "welcome"
