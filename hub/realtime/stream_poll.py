@@ -72,8 +72,8 @@ class PollWire:
             return
         match frame.content:
             case Snapshot() as content:
+                self.frames.clear()
                 self._take(content, content.epoch)
-                self._full = True  # what follows comes with the next answer
             case EventFrame() as content if self.at is not None:
                 self._take(content, self.at.epoch)
                 self._bytes -= len(frame.wire)

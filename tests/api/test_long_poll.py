@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 
+from hub.log.event import Position
 from tests.api.conftest import Api, bearer, problem
 from tests.api.polling import PATH, Follower, kinds, orders, poll, small, waiting
 from tests.factories import make_hotel, make_staff
@@ -17,6 +18,7 @@ from tests.realtime.test_stays import epoch
 if TYPE_CHECKING:
     from hub.app import Hub
     from hub.db.pool import Connection
+    from hub.log.event import State
     from hub.settings import Settings
     from tests.factories import Hotel
 
@@ -29,11 +31,33 @@ async def test_without_a_position_there_is_a_snapshot(
 ) -> None:
     order = await api.place(hotel)
     answer = await poll(api, hotel.kitchen(), wait=30)
-    assert kinds(answer) == ["snapshot"]
+    assert kinds(answer) == ["snapshot", "position"]
     assert answer["next"] == f"{await epoch(admin, hotel)}:{await head(admin, hotel)}"
     state = answer["frames"][0]["state"]
     assert [one["data"] for one in state if one["kind"] == "order"] == [order]
     assert not hub.node.sessions
+
+
+async def test_a_snapshot_that_was_read_before_is_brought_up_to_date(
+    hub: Hub, api: Api, admin: Connection, hotel: Hotel
+) -> None:
+    original = hub.past.state
+    here = Position(UUID(str(await epoch(admin, hotel))), await head(admin, hotel))
+    old = await original(hotel.tenant_id, here, True)
+
+    async def always_old(*_: object) -> State:
+        return old
+
+    order = await api.place(hotel)
+    msgspec.structs.force_setattr(hub.past, "state", always_old)
+    try:
+        answer = await poll(api, hotel.kitchen())
+    finally:
+        msgspec.structs.force_setattr(hub.past, "state", original)
+    assert answer["frames"][0]["seq"] == old.seq
+    assert (kinds(answer)[0], kinds(answer)[-1]) == ("snapshot", "position")
+    assert orders(answer) == [order["id"]]
+    assert answer["next"] == f"{old.epoch}:{await head(admin, hotel)}"
 
 
 async def test_what_is_there_comes_at_once(api: Api, hotel: Hotel) -> None:
@@ -103,7 +127,7 @@ async def test_a_position_that_proves_nothing_gets_a_snapshot(
     now, last = await epoch(admin, hotel), await head(admin, hotel)
     after = f"{uuid4()}:{last}" if since == "another epoch" else f"{now}:{last + 5}"
     answer = await poll(api, hotel.kitchen(), after=after, wait=30)
-    assert (kinds(answer), answer["next"]) == (["snapshot"], f"{now}:{last}")
+    assert (kinds(answer), answer["next"]) == (["snapshot", "position"], f"{now}:{last}")
 
 
 async def test_a_page_is_bounded(settings: Settings, admin: Connection) -> None:
@@ -130,7 +154,7 @@ async def test_nothing_of_another_hotel(
 ) -> None:
     theirs = f"{await epoch(admin, other_hotel)}:{await head(admin, other_hotel)}"
     first = await poll(api, hotel.kitchen(), after=theirs)
-    assert kinds(first) == ["snapshot"]
+    assert kinds(first) == ["snapshot", "position"]
     async with waiting(hub, api, hotel.kitchen(), first["next"]) as late:
         foreign = [await api.place(other_hotel) for _ in range(3)]
         own = await api.place(hotel)

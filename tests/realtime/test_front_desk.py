@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from hub.realtime.protocol import SUBPROTOCOL, CloseCode
 from hub.security.credentials import Credential, digest, new_secret
 from tests.factories import Hotel, make_staff
-from tests.realtime.conftest import Live, running, screens
+from tests.realtime.conftest import Live, head, running, screens
 from tests.realtime.screens import TOKENS, Answer, Document, Screen, token_of
 
 if TYPE_CHECKING:
@@ -144,9 +144,11 @@ async def test_a_guest_who_moves_takes_the_orders_along(live: Live, admin: Conne
         await kitchen.until(lambda: kitchen.orders()[placed["id"]]["room_number"] == second.number)
         moved_in = msgspec.structs.replace(hotel.tablet(1), stay_id=first.stay_id)
         async with live.screen(moved_in) as after:
+            await after.reach(await head(admin, hotel))
             assert after.orders() == kitchen.orders()
         seen = kitchen.orders()
     async with live.screen(hotel.kitchen()) as fresh:
+        await fresh.reach(await head(admin, hotel))
         assert fresh.orders() == seen
 
 
