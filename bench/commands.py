@@ -179,6 +179,100 @@ def fanout(ctx: click.Context, /, **given: Any) -> None:
     raise SystemExit(run(msgspec.convert(nested(given_or_quick(ctx, given, small)), Options)))
 
 
+@click.command()
+@click.option(
+    "--devices",
+    type=click.IntRange(1, 200_000),
+    default=10_000,
+    show_default=True,
+    help="How many come back; nine tablets to one kitchen screen.",
+)
+@click.option(
+    "--how",
+    type=click.Choice(["cut", "restart"]),
+    default="cut",
+    show_default=True,
+    help="cut: every connection is reset, as when a network fails. restart: the hub dies by kill -9, with "
+    "all its processes, and is started again at once; the bench's own hub only.",
+)
+@click.option(
+    "--spread",
+    type=click.FloatRange(0, 600),
+    default=3,
+    show_default=True,
+    help="Each comes back at a random moment of so many seconds, as pages do (HUB_RETRY_MS); 0: at once.",
+)
+@click.option(
+    "--fresh", is_flag=True, help="Devices have forgotten their positions: each needs a whole snapshot."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 10_000),
+    default=20,
+    show_default=True,
+    help="Orders a second of guests in other hotels, before and during the storm.",
+)
+@click.option(
+    "--others", type=click.IntRange(1, 1000), default=5, show_default=True, help="Those other hotels."
+)
+@click.option(
+    "--before",
+    type=click.FloatRange(0.5, 600),
+    default=8,
+    show_default=True,
+    help="Seconds of orders before the storm, to compare with.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(1, 3600),
+    default=120,
+    show_default=True,
+    help="Seconds after which a device that is not live is given up.",
+)
+@click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Storms.")
+@click.option(
+    "--max-seconds", type=click.FloatRange(0), help="Exit with 1 when it takes longer until all are live."
+)
+@click.option(
+    "--max-p99", type=click.FloatRange(0), help="The same for milliseconds of others' orders in the storm."
+)
+@workers()
+@clients()
+@pin()
+@elsewhere()
+@output()
+@quick()
+@click.pass_context
+def storm(ctx: click.Context, /, **given: Any) -> None:
+    """Every device reconnects at once, while guests of other hotels order.
+
+    \b
+    all in s      from the cut until the last device was live again: joined, up to date, with a heartbeat
+    503           handshakes refused with Retry-After (HUB_ACCEPTS_PER_SECOND); they come again when told to
+    transactions  in PostgreSQL from before until after, without those of the orders
+    active read   how often a hotel's active orders were read: snapshots, shared by devices of one hotel
+    MiB peak      the most memory of all hub processes (RSS)
+
+    Orders go over HTTP, in an open loop, and are repeated with the same Idempotency-Key until they are
+    answered; latencies count from the moment each was due. At the end every confirmed order must stand in its
+    kitchen's list, once.
+
+    \b
+    Exit codes
+      0    good
+      1    a threshold does not hold, or devices did not come back
+      2    it cannot be run
+      3    a confirmed order is missing, or there twice
+      130  stopped by Ctrl+C
+    """
+    import msgspec
+
+    from bench.storm import Options, run
+
+    small = {"devices": 60, "spread": 0.3, "before": 1.5, "others": 2}
+    raise SystemExit(run(msgspec.convert(nested(given_or_quick(ctx, given, small)), Options)))
+
+
 def nested(given: dict[str, object]) -> dict[str, object]:
     """The options, those of place and output in their own structs."""
     where = ("workers", "clients", "pin", "url", "token_file")

@@ -99,7 +99,7 @@ def hello(token: str) -> bytes:
     return _encoder.encode({"type": "hello", "token": token, "client": "hub bench"})
 
 
-def masked_command(number: int, name: str, args: dict[str, Any], op_id: str | None) -> bytes:
+def masked_command(number: int, name: str, args: dict[str, Any] | Raw, op_id: str | None) -> bytes:
     """A command as it goes over the wire; `number` comes back in its reply."""
     frame = {"type": "command", "id": number, "name": name, "args": args}
     text = _encoder.encode(frame if op_id is None else {**frame, "op_id": op_id})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,10 +93,11 @@ def quick() -> Callable[[F], F]:
 
 
 def given_or_quick(
-    ctx: click.Context, given: dict[str, object], small: dict[str, object]
+    ctx: click.Context, given: dict[str, object], small: Mapping[str, object]
 ) -> dict[str, object]:
     """The options; with --quick the `small` ones where the command line names none."""
     if not given.pop("quick"):
         return given
     default = click.core.ParameterSource.DEFAULT
-    return given | {name: value for name, value in small.items() if ctx.get_parameter_source(name) is default}
+    asked = {name for name in small if ctx.get_parameter_source(name) is not default}
+    return given | {name: value for name, value in small.items() if name not in asked}
