@@ -20,12 +20,14 @@ from hub.menu.commands import OPERATIONS as MENU
 from hub.orders.commands import OPERATIONS as ORDERS
 from tests.database.intruder import attempt, says_nothing
 from tests.database.strangers import Two
-from tests.database.test_queries import ALL, role_of
+from tests.database.test_queries import ALL, OF_NO_TENANT, role_of
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
 
-QUERIES: Final = [query for query in ALL.values() if role_of(query) == "hub_api"]
+QUERIES: Final = [
+    query for query in ALL.values() if role_of(query) == "hub_api" and query.name not in OF_NO_TENANT
+]
 OPERATIONS: Final = (*ORDERS, *MENU)
 
 
