@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bench.commands import connections, fanout, storm
+from bench.commands import connections, fanout, mix, storm
 from bench.peers.command import peers
 from hub.errors import HubError
 
@@ -22,7 +22,7 @@ def commands() -> None:
     """Measure the hub: the one that the bench starts itself, or one elsewhere."""
 
 
-for command in (connections, fanout, storm, peers):
+for command in (connections, fanout, mix, storm, peers):
     commands.add_command(command)
 
 

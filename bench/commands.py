@@ -273,6 +273,115 @@ def storm(ctx: click.Context, /, **given: Any) -> None:
     raise SystemExit(run(msgspec.convert(nested(given_or_quick(ctx, given, small)), Options)))
 
 
+@click.command()
+@click.option(
+    "--over",
+    type=click.Choice(["http", "sockets", "both"]),
+    default="both",
+    show_default=True,
+    help="How requests come in.",
+)
+@click.option(
+    "--rate",
+    type=Numbers(),
+    default=(),
+    help="Offer only these rates: 50,100,200. Without it the highest one is searched for.",
+)
+@click.option(
+    "--start",
+    type=click.FloatRange(1, 100_000),
+    default=50,
+    show_default=True,
+    help="Where the search begins; it doubles until a rate is not held, then halves in between.",
+)
+@click.option(
+    "--most", type=click.FloatRange(1, 1e6), default=20_000, show_default=True, help="Where it ends."
+)
+@click.option(
+    "--steps", type=click.IntRange(0, 10), default=3, show_default=True, help="Halvings of the search."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(0.5, 3600), default=6, show_default=True, help="Measured part of each."
+)
+@click.option(
+    "--warmup",
+    type=click.FloatRange(0.1, 600),
+    default=1,
+    show_default=True,
+    help="Seconds before it that do not count.",
+)
+@click.option(
+    "--hotels",
+    type=click.IntRange(1, 2000),
+    default=40,
+    show_default=True,
+    help="Hotels of the bench's own hub.",
+)
+@click.option(
+    "--rooms",
+    type=click.IntRange(2, 500),
+    default=10,
+    show_default=True,
+    help="Rooms of each; over sockets half of their tablets stay, the others come for a look and go.",
+)
+@click.option(
+    "--ceiling/--no-ceiling",
+    default=True,
+    show_default=True,
+    help="Measure the same SQL without the hub, and the same addresses without a database, beside it.",
+)
+@click.option(
+    "--max-p95",
+    type=click.FloatRange(1),
+    default=200,
+    show_default=True,
+    help="A rate is held when 95 % of all take no longer (ms; of the reads 100 ms).",
+)
+@click.option(
+    "--max-errors",
+    type=click.FloatRange(0, 100),
+    default=0.1,
+    show_default=True,
+    help="And fewer percent of them fail.",
+)
+@click.option("--min-rate", type=click.FloatRange(0), help="Exit with 1 when the highest rate is lower.")
+@workers()
+@clients()
+@pin()
+@elsewhere()
+@output()
+@quick()
+@click.pass_context
+def mix(ctx: click.Context, /, **given: Any) -> None:
+    """The daily work: 75 % reads, 25 % writes, and the highest rate that is held.
+
+    \b
+    over HTTP     25 % the menu, 25 % a kitchen's active orders, 25 % one order's status; 5 % new orders,
+                  20 % bumps (an order takes four to the door, so the kitchen's list does not grow)
+    over sockets  what screens do: 50 % a screen opens (socket, hello, snapshot of menu and orders, goodbye),
+                  25 % a price is asked for; 5 % orders, 20 % bumps. Status comes as events, unasked
+
+    An open loop: a schedule made beforehand says when each request is due, latencies count from there.
+
+    Ceilings, with the bench's own hub: the hub's code runs once for each operation while its SQL is written
+    down; then a driver alone (asyncpg, prepared statements, 16 connections) sends the same statements with
+    fresh ids as fast as it can. And the hub's HTTP server answers the same addresses with bytes in hand.
+
+    \b
+    Exit codes
+      0    good
+      1    no rate was held, one of --rate was not, or --min-rate was not reached
+      2    it cannot be run
+      130  stopped by Ctrl+C
+    """
+    import msgspec
+
+    from bench.mix.run import Options, run
+
+    small = {"rate": (40,), "seconds": 1.0, "warmup": 0.3, "hotels": 2, "rooms": 4, "max_p95": 60_000.0}
+    raise SystemExit(run(msgspec.convert(nested(given_or_quick(ctx, given, small)), Options)))
+
+
 def nested(given: dict[str, object]) -> dict[str, object]:
     """The options, those of place and output in their own structs."""
     where = ("workers", "clients", "pin", "url", "token_file")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -12,6 +12,7 @@ from uuid import uuid4
 from bench.hotels import shares
 from bench.mix.words import SHARES, Check, Checked, Closed, Go, Joined, Plan, Tally
 from bench.pipes import Worker
+from bench.place import Meter, Used
 
 if TYPE_CHECKING:
     from bench.client import Address
@@ -29,6 +30,24 @@ class Crew:
         self._over: Over = over
         self._seed = 0
 
+    async def measured(
+        self, rate: float, warmup: float, seconds: float, roots: Mapping[str, int]
+    ) -> tuple[Tally, Used]:
+        """The mix at a rate, and what the servers have used in its measured part."""
+        moment = time.monotonic() + _lead(rate, warmup, seconds) + warmup
+
+        async def use() -> Used:
+            await asyncio.sleep(moment - time.monotonic())
+            meter = Meter(roots)
+            await asyncio.sleep(moment + seconds - time.monotonic())
+            return meter.read()
+
+        using = asyncio.create_task(use())
+        try:
+            return await self.run(rate, warmup, seconds), await using
+        finally:
+            using.cancel()
+
     async def run(
         self,
         rate: float,
@@ -41,7 +60,7 @@ class Crew:
     ) -> Tally:
         """Offer `rate` requests a second, of all processes together."""
         self._seed += 1
-        start = time.monotonic() + _LEAD_SECONDS + rate * (warmup + seconds) * 20e-6
+        start = time.monotonic() + _lead(rate, warmup, seconds)
         share = rate / len(self._workers)
         kinds = mix or SHARES[self._over]
         for number, worker in enumerate(self._workers):
@@ -70,6 +89,11 @@ class Crew:
         for worker in self._workers:
             whole.merge(await worker.receive(Checked))
         return whole
+
+
+def _lead(rate: float, warmup: float, seconds: float) -> float:
+    """Seconds until a schedule is made in every process."""
+    return _LEAD_SECONDS + rate * (warmup + seconds) * 20e-6
 
 
 @asynccontextmanager
