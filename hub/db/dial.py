@@ -10,7 +10,7 @@ reach it, has no way to know of it: keeping two primaries apart is the business 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from weakref import WeakKeyDictionary
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hub.db.pool import Connection, Pooled
 
+Place: TypeAlias = tuple[int, int]
 # The server that was right the last time is asked alone for so long, then the others one by one.
 _HEAD_START_SECONDS: Final = 0.5
 # A process that has just started knows no timeline: it hears all servers that answer by then.
@@ -49,7 +50,7 @@ class Lineage:
 
     def __init__(self) -> None:
         self._newest: dict[int, int] = {}
-        self._open: WeakKeyDictionary[Connection, tuple[int, int]] = WeakKeyDictionary()
+        self._open: WeakKeyDictionary[Connection, Place] = WeakKeyDictionary()
 
     def admit(self, connection: Connection, system: int, timeline: int) -> bool:
         """Whether nothing newer is known; what is older ends."""
@@ -62,6 +63,9 @@ class Lineage:
                 other.terminate()
         return True
 
+    def place(self, connection: Connection) -> Place | None:
+        return self._open.get(connection)
+
     def renounce(self, pid: int) -> None:
         """Whoever serves under this number takes no writes: end every connection to the same place."""
         places = {place for one, place in self._open.items() if one.get_server_pid() == pid}
@@ -72,6 +76,11 @@ class Lineage:
 
 _lineage: Final = Lineage()
 _last: Final[dict[str, str]] = {}
+
+
+def place_of(connection: Connection) -> Place | None:
+    """The system identifier and the timeline that it was made to; None when it has ended since."""
+    return _lineage.place(connection)
 
 
 def renounce(connection: Connection | Pooled) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import asyncpg
 
 from hub.db.dial import NotPrimary, Pooler, dial
+from hub.db.origin import check_origin
 from hub.db.watched import Watched
 from hub.errors import SettingError, Unavailable
 
@@ -61,6 +62,9 @@ class Role(StrEnum):
     AUTH = "hub_auth"
     ADMIN = "hub_admin"
     MIGRATOR = "hub_migrator"
+
+
+_READERS_OF_THE_LOG: Final = frozenset({Role.API, Role.RELAY})
 
 
 def password(settings: Settings, role: Role) -> str | None:
@@ -115,7 +119,14 @@ async def create_pool(
     cache = settings.statement_cache
 
     async def primary(url: str, **options: Any) -> Connection:
-        return await dial(url, pooled=pooled, **options)
+        connection = await dial(url, pooled=pooled, **options)
+        if role in _READERS_OF_THE_LOG:
+            try:
+                await check_origin(url, connection, lambda: connect(settings, Role.RELAY))
+            except BaseException:  # a cancellation too must not leave it open
+                connection.terminate()
+                raise
+        return connection
 
     with _explained(role):
         pool = await Watched(

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Raw
 
 from hub.db.ids import uuid7
+from hub.db.origin import CHECK_ORIGIN
 from hub.db.pool import DATABASE_ERRORS
 from hub.db.queries import load
 from hub.db.scope import Actor
@@ -33,7 +34,6 @@ EVENTS_OF_MANY: Final = _queries["events_of_many"]
 ARM_BELL: Final = _queries["arm_bell"]
 LIMIT_SILENCE: Final = _queries["limit_silence"]
 BECOME_RELAY: Final = _queries["become_relay"]
-CHECK_ORIGIN: Final = _queries["check_origin"]
 # A screen that is not told for longer that it is up to date says so itself.
 _HEADS_SECONDS: Final = 2.0
 

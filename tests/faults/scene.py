@@ -26,17 +26,19 @@ class Scene:
         self.old: PgServer = cluster.primary
         self.new: PgServer = cluster.replicas[0]
         self.settings = settings
+        self._certain = True
         self.hotels = hotels
         self.address = live.host, live.port
 
     @property
     def database_url(self) -> str:
-        """Of the primary."""
-        return self.cluster.primary.url(DATABASE)
+        """Of the primary; nowhere while it is not certain who that is."""
+        return self.cluster.primary.url(DATABASE) if self._certain else "postgresql:///hub?host=/nowhere"
 
     async def promote(self) -> None:
+        self._certain = False
         await self.new.promote()
-        self.cluster.primary = self.new
+        self.cluster.primary, self._certain = self.new, True
 
 
 @asynccontextmanager
