@@ -110,6 +110,10 @@ async def test_what_the_old_owner_refuses_goes_to_the_new_one(
         assert late in channels_at(cluster.owner(late))
         await ear.broker.publish([(late, b"x")])
         await station.ear.hear_one(late, b"x")
+        # the old owner ends the subscription, and only that says that the slot has moved
+        await asyncio.to_thread(cluster.move, late)
+        await station.ear.break_off(3)
+        assert late in channels_at(cluster.owner(late))
 
 
 @pytest.mark.parametrize("how", ["kill", "freeze"])
