@@ -11,6 +11,7 @@ import pytest
 
 from hub.db.pool import Role, connect
 from hub.ops.doctor.replicas import examine
+from hub.ops.doctor.server import line
 from tests.database.replicated import NAME, prepared
 from tests.factories import make_hotel
 from tests.ops.findings import said, troubles
@@ -68,6 +69,14 @@ async def test_one_that_is_away_is_found(cluster: PgCluster, settings: Settings)
     finally:
         await asyncio.to_thread(cluster.replicas[0].start)
     assert troubles(findings) == [("replica 1", "warning")]
+
+
+def test_the_line_to_one_must_not_be_readable() -> None:
+    open_line = {"encrypted": False, "near": False}
+    finding = line(open_line, "replica 2", "HUB_REPLICA_URL")
+    assert troubles([finding]) == [("replica 2", "error")]
+    assert "HUB_REPLICA_URL" in finding.do
+    assert line({**open_line, "encrypted": True}).level == "ok"
 
 
 async def test_what_is_no_replica_or_follows_another_is_found(cluster: PgCluster, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from hub.db.pool import DATABASE_ERRORS, Role, connect
 from hub.db.replicas import PRIMARY_POSITION, REPLICA_POSITION
 from hub.errors import HubError
 from hub.ops.doctor.finding import Finding, error, ok, warning
+from hub.ops.doctor.server import SERVER, line
 
 if TYPE_CHECKING:
     import asyncpg
@@ -40,6 +41,11 @@ async def _one(name: str, url: str, primary: asyncpg.Record, settings: Settings)
             name, f"{problem.message}: the primary answers in its place", "start it, and see HUB_REPLICA_URL"
         )
     try:
+        server = await connection.fetchrow(SERVER.text)
+        assert server is not None
+        way = line(dict(server), name, "HUB_REPLICA_URL")
+        if way.level != "ok":
+            return way
         return await _judge(name, connection, primary, settings.replica_lag_seconds)
     except DATABASE_ERRORS as problem:
         return warning(name, f"it gives no answer ({type(problem).__name__})", "see its log")

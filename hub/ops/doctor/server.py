@@ -52,7 +52,7 @@ async def examine(connection: Connection, settings: Settings) -> list[Finding]:
 
 def judge(server: Mapping[str, Any], settings: Settings) -> list[Finding]:
     """What to think of the row that the query `server` gives."""
-    findings = [_version(server), _room(server, settings), _line(server), *_durability(server)]
+    findings = [_version(server), _room(server, settings), line(server), *_durability(server)]
     if server["standby"]:
         findings.append(error("database", "this is a standby: it takes no orders", "name the primary"))
     if not server["near"]:
@@ -81,15 +81,16 @@ def _room(server: Mapping[str, Any], settings: Settings) -> Finding:
     return ok("connections", f"{wanted} of {room} for the hub")
 
 
-def _line(server: Mapping[str, Any]) -> Finding:
+def line(server: Mapping[str, Any], name: str = "encryption", setting: str = "HUB_DATABASE_URL") -> Finding:
+    """What to think of the line to the server that gave the row, which `setting` names."""
     if server["encrypted"]:
-        return ok("encryption", "the line to PostgreSQL is encrypted")
+        return ok(name, "the line to PostgreSQL is encrypted")
     if server["near"]:
-        return ok("encryption", "PostgreSQL is on this machine")
+        return ok(name, "PostgreSQL is on this machine")
     return error(
-        "encryption",
+        name,
         "the line to PostgreSQL can be read on the way",
-        "set ssl = on there and add ?sslmode=verify-full to HUB_DATABASE_URL",
+        f"set ssl = on there and add ?sslmode=verify-full to {setting}",
     )
 
 
