@@ -165,6 +165,10 @@ class Member(asyncio.Protocol):
     def _stray(self, whole: bytes) -> None:
         """An event that is not the one that is due."""
         frames = self._group.frames
+        if self.joined is not None:
+            # the hub: what a kept snapshot lacks comes from the log, before the position
+            self._group.crowd.others += 1
+            return
         if self._group.crowd.preparing:
             self._group.crowd.fault(EARLY, f"socket {self._number} got an event before it was published")
             return

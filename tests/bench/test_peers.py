@@ -21,7 +21,7 @@ from bench.histogram import Histogram
 from bench.peers import software
 from bench.peers.crowd import Crowd
 from bench.peers.member import Group, Member
-from bench.peers.plan import Finished, Plan, Shape
+from bench.peers.plan import Finished, HubAccess, Plan, Shape
 from bench.peers.report import Turn, Used, compare, judge, window
 from bench.peers.speech import EngineIo, document, event, server_frame
 from hub.log.event import Event
@@ -50,14 +50,19 @@ def accepted(request: bytes) -> bytes:
     """A server's half of the handshake."""
     (key,) = re.findall(rb"Sec-WebSocket-Key: (\S+)", request)
     digest = base64.b64encode(hashlib.sha1(key + GUID, usedforsecurity=False).digest())
-    return b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + digest + b"\r\n\r\n"
+    asked = re.findall(rb"Sec-WebSocket-Protocol: \S+\r\n", request)
+    return b"HTTP/1.1 101 Switching Protocols\r\n%bSec-WebSocket-Accept: %b\r\n\r\n" % (
+        b"".join(asked),
+        digest,
+    )
 
 
 class Desk:
     """Two members of one group behind their handshakes, a batch of three events, all published."""
 
     def __init__(self, server: str = "ws") -> None:
-        self.crowd = Crowd(Plan(server, 1, PAIR, "/nowhere"))
+        hub = HubAccess(["token", "token"], [], {}, "") if server == "hub" else None
+        self.crowd = Crowd(Plan(server, 1, PAIR, "/nowhere", hub))
         self.group = Group(self.crowd)
         self.frames = [server_frame(event(seq, document(7))) for seq in (9, 10, 11)]
         self.transports = [Sent(), Sent()]
@@ -123,6 +128,15 @@ async def test_an_event_before_it_was_published() -> None:
     desk = Desk()
     desk.group.sent = 1
     assert desk.give(*desk.frames[:2]) == {"early": 2}
+
+
+async def test_what_a_snapshot_lacks_comes_before_the_position() -> None:
+    desk = Desk("hub")
+    position = server_frame(b'{"type":"position","epoch":"x","seq":8,"server_time":""}')
+    old = server_frame(event(8, document(7)))
+    assert desk.give(server_frame(b'{"type":"snapshot"}'), old, position, *desk.frames) == {}
+    assert list(desk.group.left) == [0, 0, 0]
+    assert desk.give(old) == {"strange": 2}
 
 
 async def test_an_event_while_the_next_batch_is_written() -> None:
