@@ -205,6 +205,7 @@ async def connect(
     context: ssl.SSLContext | None,
     *,
     name: str,
+    db: int = 0,
     ear: Ear | None = None,
     seconds: float | None = None,
 ) -> Line:
@@ -220,10 +221,12 @@ async def connect(
             hello: list[str] = ["HELLO", "3"]
             if login.password is not None:
                 hello += ["AUTH", login.username or "default", login.password]
-            (answer,) = await line.ask(pack(*hello, "SETNAME", name))
-            if isinstance(answer, ReplyError):
-                raise Refused(str(answer))
-            line.role = answer.get(b"role", b"").decode()
+            commands = [pack(*hello, "SETNAME", name), *([pack("SELECT", str(db))] if db else [])]
+            answers = await line.ask(b"".join(commands), len(commands))
+            for answer in answers:
+                if isinstance(answer, ReplyError):
+                    raise Refused(str(answer))
+            line.role = answers[0].get(b"role", b"").decode()
         except BaseException as error:
             line.fail(error)
             raise

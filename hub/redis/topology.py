@@ -96,7 +96,7 @@ class Fleet:
 
     async def open(self, address: Address, ear: Ear | None, name: str) -> Line:
         """Raises OSError, also when the server is not what it should be."""
-        line = await connect(address, self.place.login, self._context, name=name, ear=ear)
+        line = await connect(address, self.place.login, self._context, name=name, db=self.place.db, ear=ear)
         if self.topology.strict and self.place.form == "sentinel" and line.role != "master":
             error = Refused("the server is not the primary")
             line.fail(error)

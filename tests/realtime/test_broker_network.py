@@ -13,6 +13,8 @@ import pytest
 from hub.realtime import subscription
 from hub.realtime.broker import BrokerDown
 from hub.redis import line
+from hub.redis.line import pack
+from hub.redis.topology import Fleet
 from tests.realtime.listening import DEADLINE, Station, channel, connected, redis_station
 
 if TYPE_CHECKING:
@@ -30,6 +32,19 @@ async def test_two_thousand_channels(servers: Servers) -> None:
         await other.broker.publish([(name, b"x") for name in names])
         assert await station.ear.hear(2000) == [(name, b"x") for name in names]
         assert station.ear.interruptions == 1
+
+
+async def test_the_database_of_the_url_is_chosen(servers: Servers) -> None:
+    """Messages know no databases, but what else is asked on these connections does."""
+    fleet = Fleet(f"{servers.redis_url}?db=3")
+    try:
+        owner = fleet.topology.owner("any")
+        assert owner is not None
+        (info,) = await fleet.lines.ask(owner, pack("CLIENT", "INFO"))
+        assert b" db=3 " in info
+        assert b" name=hub-ask " in info
+    finally:
+        await fleet.aclose()
 
 
 class Cable:
