@@ -74,8 +74,10 @@ async def place(hotel: Hotel, tablet: Screen) -> str:
 async def same_as_fresh(live: Live, admin: Connection, hotel: Hotel, *old: Screen) -> None:
     """Each screen shows what one shows that has just come, and that takes its place."""
     for screen in old:
-        await screen.reach(await head(admin, hotel))
+        seq = await head(admin, hotel)
+        await screen.reach(seq)
         async with live.screen(screen.principal) as fresh:
+            await fresh.reach(seq)
             assert screen.state() == fresh.state()
 
 
