@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct
 from starlette.routing import WebSocketRoute
 
 from hub.db.migrate import check_schema
@@ -43,7 +43,7 @@ from hub.realtime.node import Node
 from hub.realtime.protocol import CloseCode
 from hub.realtime.redis_broker import RedisBroker
 from hub.realtime.relay import Relay
-from hub.realtime.shelf import RedisShelf
+from hub.realtime.shelf import open_shelf
 from hub.realtime.states import States
 from hub.realtime.stream_routes import Streams
 from hub.security.keyring import Keyring
@@ -222,17 +222,12 @@ async def open_hub(
         doorman = Doorman(database, turn)
         stack.push_async_callback(doorman.aclose)
 
-        shelf = None
-        if settings.redis_url is not None:
-            sealing = [derived(key, "states") for key in settings.master_keys]
-            shelf = RedisShelf(settings.redis_url, settings.namespace, sealing)
-            stack.push_async_callback(shelf.aclose)
         states = States(
             state,
             clock,
             most_bytes=settings.state_bytes,
             max_events=settings.replay_max_events,
-            shelf=shelf,
+            shelf=open_shelf(settings),
         )
         stack.push_async_callback(states.aclose)
         past = Past(
@@ -262,10 +257,6 @@ async def open_hub(
             if principal.kind != "staff":
                 presence.opened(principal.tenant_id, principal.id, session)
 
-        def reached() -> str | UnsetType:
-            last = trail.get()
-            return UNSET if last is None or last.reached is None else positions.seal(last.reached)
-
         doors = Doors(
             verify=tokens.verify,
             at_home=services.residence.check,
@@ -274,7 +265,7 @@ async def open_hub(
             opened=opened,
             closed=lambda principal, session: presence.closed(principal.tenant_id, session),
             stranger=services.residence.stranger,
-            reached=reached,
+            reached=positions.reached,
         )
         admission = Admission(settings.accepts_per_second, settings.accepts_burst)
         endpoint = Endpoint(node, past, heartbeat, doors, admission, settings)

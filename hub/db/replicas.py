@@ -43,12 +43,14 @@ class NoReplica(Exception):
 
 
 class Replica:
-    """One of them. `pool` is None while it must not be asked, `position` is how far it has replayed."""
+    """One of them. `pool` is None while it must not be asked, `position` is how far it has replayed,
+    `history` the system and timeline of the primary that it shows."""
 
     def __init__(self, settings: Settings, number: int, url: str, size: int, total: int) -> None:
         self.name = f"replica {number}"
         self.pool: Pool | None = None
         self.position = 0
+        self.history: tuple[int, int] | None = None
         self._settings = settings
         self._url = url
         self._size = size
@@ -104,9 +106,9 @@ class Replica:
         row = await watch.fetchrow(REPLICA_POSITION.text, timeout=_PATIENCE_SECONDS)
         if row is None or not row["standby"] or row["position"] is None:
             raise NoReplica("it is no replica")
-        if (history := replicas.history) is not None and history != (row["server"], row["timeline"]):
+        self.position, self.history = row["position"], (row["server"], row["timeline"])
+        if replicas.history not in (None, self.history):
             raise NoReplica("it does not follow the primary")
-        self.position = row["position"]
 
 
 class Replicas:
@@ -163,7 +165,7 @@ class Replicas:
         fit = [
             (replica, replica.pool)
             for replica in self.each
-            if replica.pool is not None and replica.position >= floor
+            if replica.pool is not None and replica.history == self.history and replica.position >= floor
         ]
         if not fit:
             return None

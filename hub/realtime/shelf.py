@@ -17,9 +17,12 @@ from hiredis import ReplyError
 from hub.realtime.states import REUSE_SECONDS, Kept
 from hub.redis.line import Refused, pack
 from hub.redis.topology import Fleet
+from hub.security.sealing import derived
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from hub.settings import Settings
 
 # A join must not wait for Redis: PostgreSQL has the state as well.
 _PATIENCE_SECONDS: Final = 0.15
@@ -34,6 +37,14 @@ _MOST_BYTES: Final = 4 * 2**20
 _NONCE_BYTES: Final = 12
 _decoder: Final = msgspec.json.Decoder(Kept)
 _log = logging.getLogger(__name__)
+
+
+def open_shelf(settings: Settings) -> RedisShelf | None:
+    """The shelf in the Redis of the settings, None without one. Raises SettingError."""
+    if settings.redis_url is None:
+        return None
+    keys = [derived(key, "states") for key in settings.master_keys]
+    return RedisShelf(settings.redis_url, settings.namespace, keys)
 
 
 class RedisShelf:

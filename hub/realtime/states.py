@@ -50,6 +50,8 @@ class Shelf(Protocol):
 
     async def put(self, tenant_id: UUID, kept: Kept) -> None: ...
 
+    async def aclose(self) -> None: ...
+
 
 class States:
     """`read` reads the state of a tenant; true asks for one of now, and false is content with one that a
@@ -159,6 +161,8 @@ class States:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._shelf is not None:
+            await self._shelf.aclose()
 
 
 def _weight(kept: Kept) -> int:

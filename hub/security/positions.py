@@ -11,8 +11,9 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import UNSET, UnsetType
 
-from hub.db.position import UNKNOWN
+from hub.db.position import UNKNOWN, trail
 
 _NONCE_BYTES: Final = 12
 _BYTES: Final = 8
@@ -30,6 +31,11 @@ class Positions:
         nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + self._ciphers[0].encrypt(nonce, position.to_bytes(_BYTES, "big"), None)
         return base64.urlsafe_b64encode(sealed).decode()
+
+    def reached(self) -> str | UnsetType:
+        """The position of the last commit of this request; unset when there is none, or nobody to tell."""
+        mine = trail.get()
+        return UNSET if mine is None or mine.reached is None else self.seal(mine.reached)
 
     def open(self, text: str) -> int:
         """The position; of a text that is none, one that only the primary has reached."""

@@ -71,9 +71,9 @@ def document(routes: Iterable[BaseRoute]) -> Json:
             "summary": "Live orders between a hotel's guest tablets and its kitchen screens.",
             "description": "Every time is RFC 3339 in UTC, every amount integer yen. An integer is written "
             "without a fraction (2, not 2.0), and no text holds NUL. An error is a problem document with a "
-            "stable `code`; `temporary` says that the same request may succeed later. An answer to a change may "
-            "carry `Hub-Position`: who sends the last one along with later requests is answered by no copy of "
-            "the data that does not show that change yet.",
+            "stable `code`; `temporary` says that the same request may succeed later. An answer to a change "
+            "may carry `Hub-Position`: who sends the last one along with later requests is answered by no "
+            "copy of the data that does not show that change yet.",
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}, {"cookie": []}],
