@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import struct
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Literal
+from weakref import WeakSet
 
 Upstream = str | tuple[str, int]
 Way = Literal["up", "down"]
 _CHUNK = 16_384
+_CUT_SHARE = 0.2
+_ARRIVED_SECONDS = 0.05  # by then what was sent has been done
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 
 
@@ -33,12 +37,14 @@ class Proxy:
         self.address: tuple[str, int] = ("127.0.0.1", 0)
         self.delay = 0.0  # seconds that each piece takes longer
         self.bytes_per_second: float | None = None
-        self.refusing = False
-        self.connections = 0
+        # Of what holds this, a fifth arrives and is the last: the answer is lost with the connection.
+        self.cut_after: bytes | None = None
+        self.cuts = 0
         self._upstream = upstream
         self._gate = _Gate()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._made: WeakSet[asyncio.StreamWriter] = WeakSet()  # some may still have something to send
         self._serving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Proxy:
@@ -54,6 +60,8 @@ class Proxy:
         for task in list(self._serving):
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
+        for writer in self._made:
+            writer.transport.abort()
 
     # faults
 
@@ -81,10 +89,6 @@ class Proxy:
     # how it works
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        if self.refusing:
-            _reset(writer)
-            return
         task = asyncio.create_task(self._serve(reader, writer, self._gate))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
@@ -92,42 +96,71 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: _Gate) -> None:
         writers = [writer]
         self._open.add(writer)
+        self._made.add(writer)
+        pumps: list[asyncio.Task[None]] = []
         try:
             await gate.ways["up"].wait()
             there_reader, there = await self._connect()
             writers.append(there)
             self._open.add(there)
-            await asyncio.gather(
-                self._pump(reader, there, gate.ways["up"]),
-                self._pump(there_reader, writer, gate.ways["down"]),
-            )
+            self._made.add(there)
+            heard = asyncio.Event()
+            heard.set()
+            pumps = [
+                asyncio.create_task(self._pump(reader, there, gate.ways["up"], heard, last=self._last)),
+                asyncio.create_task(self._pump(there_reader, writer, gate.ways["down"], heard)),
+            ]
+            # one end is gone: so is the other
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         except OSError:
-            pass  # one end is gone: so is the other
+            pass  # nobody is there
         finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
             for one in writers:
-                self._open.discard(one)
                 one.close()
+            self._open.difference_update(writers)
 
     def _connect(self) -> Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         if isinstance(self._upstream, str):
             return asyncio.open_unix_connection(self._upstream)
         return asyncio.open_connection(*self._upstream)
 
+    def _last(self, data: bytes) -> bool:
+        """Whether this is the last that a connection carries."""
+        if self.cut_after is None or self.cut_after not in data or random.random() > _CUT_SHARE:
+            return False
+        self.cuts += 1
+        return True
+
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, open_way: asyncio.Event
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        open_way: asyncio.Event,
+        heard: asyncio.Event,
+        last: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
+        """Until one end has ended. Nothing that comes after the `last` is `heard`."""
         while data := await _read(reader):
             await open_way.wait()
             if (pause := self.delay + len(data) / (self.bytes_per_second or float("inf"))) > 0:
                 await asyncio.sleep(pause)
                 await open_way.wait()
+            ends = last(data)
+            if ends:
+                heard.clear()
+            else:
+                await heard.wait()
             if writer.transport.is_closing():
-                raise ConnectionResetError
+                return
             writer.write(data)
             await writer.drain()
+            if ends:
+                await asyncio.sleep(_ARRIVED_SECONDS)
+                return
         await open_way.wait()
-        # Whoever ends one side of these protocols has ended.
-        raise ConnectionResetError
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:

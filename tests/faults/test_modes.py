@@ -78,3 +78,21 @@ async def test_while_redis_is_away_screens_stay_live(
                 assert await order_and_see(guest, hotel, kitchen, guest) < 1.0
             assert two.hub.node.filled == filled, "events come by Redis again"
             assert (guest.connections, kitchen.connections) == (1, 1)
+
+
+async def test_a_relay_that_brings_nothing(
+    settings: Settings, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands, and so does Redis: the first event that the log had to bring makes a node look more often."""
+    slow = msgspec.structs.replace(settings, heads_seconds=3.0)
+    async with running(slow) as live:
+        address = live.host, live.port
+        async with screen(hotel.tablet(), address) as guest, screen(hotel.kitchen(), address) as kitchen:
+
+            async def nothing(*_: object) -> None:
+                pass
+
+            monkeypatch.setattr(live.hub.relay, "_publish", nothing)
+            await order_and_see(guest, hotel, kitchen)
+            for _ in range(5):
+                assert await order_and_see(guest, hotel, kitchen) < 1.5
