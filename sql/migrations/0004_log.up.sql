@@ -310,6 +310,12 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known app.log_origin;
 BEGIN
+    -- As a rule nothing has changed, and whoever only asks must not wait for a synchronous standby.
+    IF EXISTS (
+        SELECT FROM app.log_origin AS o WHERE (o.system_identifier, o.timeline) = (server, server_timeline)
+    ) THEN
+        RETURN false;
+    END IF;
     INSERT INTO app.log_origin (system_identifier, timeline) VALUES (server, server_timeline)
     ON CONFLICT (id) DO NOTHING;
     SELECT * INTO STRICT known FROM app.log_origin FOR UPDATE;

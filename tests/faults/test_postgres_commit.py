@@ -1,0 +1,78 @@
+"""A commit that waits for its standby, and a hub that stops waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from hub.db import scope as scopes
+from hub.db.database import Database
+from hub.db.ids import uuid7
+from hub.db.pool import Role, connect, create_pool
+from hub.db.scope import Actor, Scope
+from hub.errors import Unavailable
+from hub.log.store import RelayLog
+from hub.operations import CLAIM
+from tests.faults.postgres import DATABASE, furnish, hotels_in, operations
+from tests.pg_servers import PgCluster, pg_cluster
+
+if TYPE_CHECKING:
+    from hub.embedded import Servers
+
+pytestmark = pytest.mark.faults
+
+
+async def waiting(cluster: PgCluster) -> int:
+    """How many commits wait for the standby."""
+    number: int = await cluster.primary.value(
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = 'hub_api' AND wait_event = 'SyncRep'"
+    )
+    return number
+
+
+@pytest.mark.parametrize("how", ["patience", "cancelled"])
+async def test_who_gives_up_a_commit_shows_it_to_nobody(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    if how == "patience":
+        monkeypatch.setattr(scopes, "_COMMIT_SECONDS", 0.5)
+    with pg_cluster(replicas=1) as cluster:
+        await cluster.primary.followed_by("r1")
+        settings = await furnish(cluster.primary.url, servers.redis_url, "commit")
+        hotel = (await hotels_in(settings))[0]
+        await cluster.synchronous()
+        op_id = uuid4()
+        pool = await create_pool(settings, Role.API, 2)
+        relay = await connect(settings, Role.RELAY)
+        try:
+            await asyncio.to_thread(cluster.replicas[0].kill)
+            # who only asks, and changes nothing, waits for nobody
+            assert not await RelayLog(relay).check_origin()
+
+            async def work(scope: Scope) -> None:
+                await scope.execute(CLAIM, hotel.tenant_id, hotel.kitchen_id, op_id, "test", bytes(32))
+
+            actor = Actor(user_id=None, role="screen", request_id=uuid7())
+            database = Database(pool)
+            asking = asyncio.create_task(database.transaction(hotel.tenant_id, actor, work, idempotent=False))
+            async with asyncio.timeout(20):
+                while not await waiting(cluster):  # noqa: ASYNC110 - a server tells it only when asked
+                    await asyncio.sleep(0.02)
+            if how == "cancelled":
+                asking.cancel()
+            with pytest.raises(Unavailable if how == "patience" else asyncio.CancelledError):
+                await asking
+            await asyncio.sleep(0.5)  # a cancellation has time to come to the server
+            assert await waiting(cluster) == 1
+            assert str(op_id) not in await operations(settings.database_url)
+            await asyncio.to_thread(cluster.replicas[0].start)
+            async with asyncio.timeout(20):
+                there = cluster.replicas[0].url(DATABASE)
+                while str(op_id) not in await operations(there):  # noqa: ASYNC110 - the same
+                    await asyncio.sleep(0.05)
+        finally:
+            pool.terminate()
+            relay.terminate()
