@@ -83,7 +83,7 @@ async def test_while_redis_is_away_screens_stay_live(
 async def test_a_relay_that_brings_nothing(
     settings: Settings, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It stands, and so does Redis: the first event that the log had to bring makes a node look more often."""
+    """It stands, and so does Redis: an event that the log had to bring makes a node look more often."""
     slow = msgspec.structs.replace(settings, heads_seconds=3.0)
     async with running(slow) as live:
         address = live.host, live.port

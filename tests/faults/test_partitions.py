@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 import pytest
 
+from hub.db.pool import Role, create_pool
 from tests.factories import make_hotel
 from tests.faults.checker import CONVERGED_SECONDS, checked
 from tests.faults.fleet import Fleet
@@ -99,6 +100,27 @@ async def test_silence_before_postgresql(
         healing = await load.healed()
         assert healing.answered < CONVERGED_SECONDS
         await load.done(60)
+
+
+async def test_dead_connections_cost_one_wait(settings: Settings) -> None:
+    """A pool that nobody used while the network forgot it: the first who asks finds out for all."""
+    sockets = parse_qs(urlsplit(settings.database_url).query)["host"][0]
+    async with Proxy(f"{sockets}/.s.PGSQL.5432") as line:
+        pool = await create_pool(through(settings, line, line), Role.API, 6)
+        try:
+            async with AsyncExitStack() as stack:
+                for _ in range(6):
+                    await stack.enter_async_context(pool.acquire())
+            line.blackhole()
+            line.forget()
+            with pytest.raises(TimeoutError):
+                await pool.fetchval("SELECT 1", timeout=0.5)
+            async with AsyncExitStack() as stack:
+                for _ in range(6):
+                    connection = await stack.enter_async_context(pool.acquire())
+                    assert await connection.fetchval("SELECT 1", timeout=5) == 1
+        finally:
+            pool.terminate()
 
 
 async def test_answers_of_postgresql_are_lost(settings: Settings, site: Site, hotels: list[Hotel]) -> None:
