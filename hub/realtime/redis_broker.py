@@ -20,8 +20,8 @@ from hiredis import ReplyError
 
 from hub.realtime.broker import BrokerDown
 from hub.realtime.subscription import Demoted, Subscription
+from hub.redis.fleet import Fleet
 from hub.redis.line import PING, Refused
-from hub.redis.topology import Fleet
 
 if TYPE_CHECKING:
     from hub.realtime.broker import Listener
@@ -100,7 +100,7 @@ class RedisBroker:
         known = self._topology.known
         try:
             if await self._topology.look() and known:
-                _log.warning("redis has another primary")
+                _log.warning("redis is served by others than before")
                 # what was published before that may have gone to the old one
                 self._unsure = True
         except Exception as error:  # noqa: BLE001 - as in `Subscription.run`

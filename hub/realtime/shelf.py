@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hiredis import ReplyError
 
 from hub.realtime.states import REUSE_SECONDS, Kept
+from hub.redis.fleet import Fleet
 from hub.redis.line import Refused, pack
-from hub.redis.topology import Fleet
 from hub.security.sealing import derived
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hub.redis.line import PING, ROLE
+from hiredis import ReplyError
+
+from hub.redis.line import PING, ROLE, Refused
 
 if TYPE_CHECKING:
     from hub.redis.line import Ear, Line
@@ -125,7 +127,10 @@ class Subscription:
                 )
             if line.error is not None:
                 raise line.error
-            if self._strict and beat.replies[0][0] != b"master":
+            (answer,) = beat.replies
+            if isinstance(answer, ReplyError):
+                raise Refused(str(answer))
+            if self._strict and answer[0] != b"master":
                 raise Demoted("the server is not the primary any more")
 
     # what is wanted

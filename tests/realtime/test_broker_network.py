@@ -13,8 +13,8 @@ import pytest
 from hub.realtime import subscription
 from hub.realtime.broker import BrokerDown
 from hub.redis import line
+from hub.redis.fleet import Fleet
 from hub.redis.line import pack
-from hub.redis.topology import Fleet
 from tests.realtime.listening import DEADLINE, Station, channel, connected, redis_station
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from hub.ops.doctor.clock import compare
 from hub.ops.doctor.finding import Finding, error, ok, warning
 from hub.redis.clients import one
 from hub.redis.cluster import Cluster
-from hub.redis.topology import Fleet
+from hub.redis.fleet import Fleet
 
 if TYPE_CHECKING:
     from hub.redis.place import Address
