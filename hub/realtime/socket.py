@@ -142,15 +142,16 @@ class Socket(asyncio.Protocol):
         if self._conn.state is State.OPEN:
             self._conn.send_close(code, reason)
         self._put(last + b"".join(self._conn.data_to_send()))
+        self._cut_later()
+
+    def _cut_later(self) -> None:
         asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._cut)
 
     def _cut(self) -> None:
-        """A peer that has taken the goodbye may keep it; one that takes nothing is cut off."""
+        """What the kernel has taken still goes out. A polite end would wait for a peer that takes nothing,
+        and over TLS also for one that does not answer."""
         if not self.gone:
-            if self.backlog_bytes:
-                self._transport.abort()
-            else:
-                self._transport.close()
+            self._transport.abort()
 
     def shutdown(self) -> None:
         """uvicorn's call when its server ends; the hub has said its goodbyes before."""
@@ -186,14 +187,12 @@ class Socket(asyncio.Protocol):
         answers = conn.data_to_send()
         ended = conn.close_rcvd is not None or conn.parser_exc is not None
         # Who does not take what waits for it is owed no more pongs: they would pile up.
-        if answers and not self.gone and (ended or not self.congested):
+        if answers and not self._over and (ended or not self.congested):
             self._put(b"".join(answers))
         if ended:
             # the peer's goodbye is answered, or it broke the protocol and was told
-            self._over = True
+            self._leave()
             self._transport.close()
-            if self.backlog_bytes:
-                asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._cut)
         elif self._frames > _FRAMES and self._listener is not None and not self._over:
             self._listener.flooded()
             self._transport.pause_reading()
@@ -219,8 +218,15 @@ class Socket(asyncio.Protocol):
             return
         self._listener.received(text)
 
+    def _leave(self) -> None:
+        """Nothing more is written; what waits has its time."""
+        if not self._over:
+            self._over = True
+            self._cut_later()
+
     def eof_received(self) -> None:
         """A peer that has ended its side is gone; the transport closes."""
+        self._leave()
 
     def pause_writing(self) -> None:
         self.congested = True
