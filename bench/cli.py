@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from bench.commands import connections, fanout, mix, storm
+from bench.commands import connections, fanout, mix, storm, tenants
 from bench.peers.command import peers
 from hub.errors import HubError
 
-_LIMITED = ("place", "frame", "screen", "bump")
+_LIMITED = ("place", "frame", "change", "screen", "bump")
 _MAX_RATE = 10_000.0
 
 
@@ -22,7 +22,7 @@ def commands() -> None:
     """Measure the hub: the one that the bench starts itself, or one elsewhere."""
 
 
-for command in (connections, fanout, mix, storm, peers):
+for command in (connections, fanout, mix, storm, tenants, peers):
     commands.add_command(command)
 
 
@@ -147,13 +147,23 @@ class Thresholds(click.ParamType[dict[str, float]]):
     show_default=True,
     help="Give hub and clients cores of their own, where there are enough.",
 )
+@click.option(
+    "--changes",
+    type=click.FloatRange(0.1, _MAX_RATE),
+    help="Instead of --rate: so many changes of orders a second (placed, seen, bumped).",
+)
+@click.option(
+    "--saturate",
+    is_flag=True,
+    help="Afterwards: durable orders a second in saturation, in turns with the same SQL alone.",
+)
 @click.option("--url", help="Measure the hub at http(s)://HOST:PORT instead.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="Tokens for it, see above.")
 @click.option(
     "--max-p99-ms",
     type=Thresholds(),
     multiple=True,
-    help="Exit with 1 when a p99 is longer: place=50,frame=20 (also screen, bump).",
+    help="Exit with 1 when a p99 is longer: place=50,frame=20 (also change, screen, bump).",
 )
 @click.option(
     "--max-errors",
@@ -175,13 +185,16 @@ def orders(ctx: click.Context, /, **given: object) -> None:
     \b
     place   place -> reply           the guest knows that the kitchen has it
     frame   commit -> kitchen frame  from the event's `at` to its arrival at a kitchen screen
+    change  the same                 of every change of an order: placed, seen, bumped
     screen  place -> kitchen frame   by the client's monotonic clock alone
     bump    bump -> reply            the kitchen's own commands, a closed loop
 
     `at` is the clock of the database when the event was written, inside the committing transaction:
     `frame` therefore includes the commit's flush to disk. It has whole milliseconds, rounded down, so
     `frame` is up to 1 ms too long. On one machine database and clients read the same clock; for a hub on
-    another machine `frame` is left out.
+    another machine `frame` and `change` are left out.
+
+    500 changes a second over 500 hotels: --changes 500 --hotels 500 --rooms 1 --workers 2 --no-pin.
 
     A percentile is shown when there are enough orders to tell it (p99.9: 1000).
 

@@ -382,6 +382,84 @@ def mix(ctx: click.Context, /, **given: Any) -> None:
     raise SystemExit(run(msgspec.convert(nested(given_or_quick(ctx, given, small)), Options)))
 
 
+@click.command()
+@click.option(
+    "--hotels",
+    type=Numbers(),
+    default="10,100,1000",
+    show_default=True,
+    help="Over how many hotels the same rate of orders is spread, one after the other.",
+)
+@click.option(
+    "--rate", type=click.FloatRange(0.1, 10_000), default=30, show_default=True, help="Orders a second."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(0.5, 600), default=6, show_default=True, help="Length of a window."
+)
+@click.option(
+    "--warmup",
+    type=click.FloatRange(0, 600),
+    default=1,
+    show_default=True,
+    help="Seconds before it that do not count.",
+)
+@click.option(
+    "--windows",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Windows of each number of hotels; the table shows their medians.",
+)
+@click.option(
+    "--orders",
+    type=click.IntRange(1, 100_000_000),
+    default=1_000_000,
+    show_default=True,
+    help="Orders of a year, spread over all hotels, written by SQL; a million take minutes.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(20, 1_000_000),
+    default=400,
+    show_default=True,
+    help="How often each hot query runs.",
+)
+@click.option("--max-p95", type=click.FloatRange(0), help="Exit with 1 when one takes longer (ms).")
+@click.option(
+    "--max-growth",
+    type=click.FloatRange(0),
+    help="The same when an event takes so many times the CPU with the most hotels as with the fewest.",
+)
+@workers()
+@clients()
+@pin()
+@elsewhere()
+@output()
+@quick()
+@click.pass_context
+def tenants(ctx: click.Context, /, **given: Any) -> None:
+    """How cost grows: with hotels, and with the orders of a year.
+
+    First the same rate of orders over more and more hotels, each with a tablet and a kitchen that are live:
+    CPU an event. Then the tables are filled, and every hot query is timed as hub_api in one hotel after the
+    other, its plan looked at: none may read a large table whole. At the end the orders once more.
+
+    \b
+    Exit codes
+      0    good
+      1    a threshold does not hold, a query reads a whole table, or orders failed
+      2    it cannot be run
+      3    a confirmed order was missing, repeated or out of order in the kitchen
+      130  stopped by Ctrl+C
+    """
+    import msgspec
+
+    from bench.tenants.run import Options, run
+
+    small = {"hotels": (2, 4), "seconds": 1.0, "warmup": 0.2, "windows": 1, "orders": 4000, "repeats": 20}
+    raise SystemExit(run(msgspec.convert(nested(given_or_quick(ctx, given, small)), Options)))
+
+
 def nested(given: dict[str, object]) -> dict[str, object]:
     """The options, those of place and output in their own structs."""
     where = ("workers", "clients", "pin", "url", "token_file")

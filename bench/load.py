@@ -188,14 +188,16 @@ class Load:
         order = self._orders[int(note.removeprefix(self._mark))]
         order.shown += 1
         if order.measured:
-            # the wall clock at `now`, which is on the monotonic one
-            wall = time.time() - (time.monotonic() - now)
-            self._tally.latencies["frame"].add(wall - datetime.fromisoformat(at).timestamp())
+            self._tally.latencies["frame"].add(_since(at, now))
             self._tally.latencies["screen"].add(now - order.due)
         if self._plan.seen:
             kitchen.see(ticket.id)
         if order.shown == 1:  # of several screens, one cook bumps
             kitchen.bump(ticket.id, steps(order.number, self._plan.bumps))
+
+    def changed(self, at: str, now: float) -> None:
+        if self._inside(now):
+            self._tally.latencies["change"].add(_since(at, now))
 
     def bumped(self, name: str, reply: messages.Reply, seconds: float, now: float) -> None:
         self._heard.set()
@@ -218,3 +220,9 @@ class Load:
         if kitchen:
             for _, order, _, _ in self._due[self._sent :]:
                 order.wanted -= order.hotel == seat.device.hotel
+
+
+def _since(at: str, now: float) -> float:
+    """Seconds from an event's commit until `now`, which is on the monotonic clock."""
+    wall = time.time() - (time.monotonic() - now)
+    return wall - datetime.fromisoformat(at).timestamp()

@@ -19,8 +19,11 @@ from msgspec.structs import asdict
 from rich.console import Console
 
 from bench.crew import Crew, assembled
+from bench.durable import measure as saturated
+from bench.durable import table as durable_table
 from bench.machine import Cores, allotted, available_cores, machine, versions
-from bench.plan import MEASURES, Plan
+from bench.plan import MEASURES, TWO_CLOCKS, Plan
+from bench.report import shown
 from bench.results import Result, Run, Verdict, judge, make_run, write
 from bench.schedule import Arrivals
 from bench.show import Live, costs, memory, table, warnings
@@ -55,6 +58,15 @@ class Options(Struct, frozen=True, kw_only=True):
     max_errors_percent: float
     json: Path | None
     save: bool
+    changes: float | None = None
+    saturate: bool = False
+
+    @property
+    def offered(self) -> tuple[float, ...]:
+        """Orders a second; with `changes`, as many as bring so many changes of orders."""
+        if self.changes is None:
+            return self.rates
+        return (round(self.changes / (1 + self.seen + self.bumps), 2),)
 
 
 def run(options: Options) -> int:
@@ -67,11 +79,17 @@ def run(options: Options) -> int:
     if options.pin and options.url is None:
         cores = allotted(available_cores(), options.workers, options.clients)
     with _target(options, cores, console) as target:
-        measures = [name for name in MEASURES if target.one_clock or name != "frame"]
+        measures = [name for name in MEASURES if target.one_clock or name not in TWO_CLOCKS]
         console.print(_describe(options, target, cores))
         runs = uvloop.run(_measure(options, target, cores, measures, console))
+        durable = []
+        if options.saturate:
+            with console.status("saturating: orders through the hub, then the same SQL alone, in turns"):
+                durable = uvloop.run(saturated(target, options.clients, options.seconds, cores.clients))
     verdict, broken = judge(runs, options.max_p99_ms, options.max_errors_percent)
     _tell(runs, verdict, broken, console)
+    if durable:
+        console.print(shown(durable_table(durable)))
     result = Result(
         bench="orders",
         date=started.isoformat(timespec="seconds"),
@@ -82,6 +100,7 @@ def run(options: Options) -> int:
         cores=cores,
         options=asdict(options),
         runs=runs,
+        durable=durable,
         broken=broken,
         exit_code=verdict,
     )
@@ -103,16 +122,20 @@ def _check(options: Options) -> None:
     if options.json is not None and options.json.is_dir():
         raise SettingError(f"--json {options.json} is a directory")
     if options.url is None:
+        if options.saturate and options.rooms * options.hotels < 2:
+            raise InvalidInput("--saturate needs more than one guest: more --hotels or --rooms")
         if options.clients > options.hotels:
             raise InvalidInput(
                 f"--clients {options.clients} need as many --hotels, there are {options.hotels}"
             )
-    elif options.token_file and "frame" in options.max_p99_ms:
+    elif options.saturate:
+        raise InvalidInput("--saturate runs SQL beside the hub, so it measures only one of its own")
+    elif options.token_file and set(TWO_CLOCKS) & set(options.max_p99_ms):
         if elsewhere(options.url, options.token_file).one_clock:
             return
         raise InvalidInput(
-            "--max-p99-ms frame=... compares the database's clock with the one here, which means nothing "
-            "between two machines; use screen=..., which needs one clock only"
+            "--max-p99-ms frame=... or change=... compares the database's clock with the one here, which "
+            "means nothing between two machines; use screen=..., which needs one clock only"
         )
 
 
@@ -159,7 +182,7 @@ async def _measure(
         with Live(console, options.warmup + options.seconds) as live:
             # A B A B: what else the machine does falls on all rates alike.
             for turn in range(options.repeat):
-                for rate in options.rates:
+                for rate in options.offered:
                     again = f" ({turn + 1}/{options.repeat})" if options.repeat > 1 else ""
                     live.begin(f"{rate:g} orders/s{again}")
                     runs.append(await _one(options, crew, rate, live, measures))

@@ -11,7 +11,9 @@ from bench.histogram import Histogram
 from bench.ledger import Faults
 from bench.schedule import Arrivals
 
-MEASURES = ("place", "frame", "screen", "bump")
+MEASURES = ("place", "frame", "change", "screen", "bump")
+# They compare the database's clock with the client's.
+TWO_CLOCKS = ("frame", "change")
 
 
 class Device(Struct, frozen=True):

@@ -71,7 +71,7 @@ class Run(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """The whole file."""
+    """The whole file. `durable` are orders in saturation: rows as `bench.durable` makes them."""
 
     bench: str
     date: str
@@ -82,6 +82,7 @@ class Result(Struct, frozen=True, kw_only=True):
     cores: Cores
     options: dict[str, object]
     runs: list[Run]
+    durable: list[dict[str, float | int | str | None]]
     broken: list[str]
     exit_code: int
 

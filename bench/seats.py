@@ -35,6 +35,9 @@ class Listener(Protocol):
     def shown(self, kitchen: Kitchen, ticket: Ticket, at: str, now: float) -> None:
         """An order is new on a kitchen's screen."""
 
+    def changed(self, at: str, now: float) -> None:
+        """An order's event has come to a kitchen's screen, its first or a later one."""
+
     def bumped(self, name: str, reply: Reply, seconds: float, now: float) -> None:
         """To a kitchen's command, `seconds` after it was sent."""
 
@@ -172,6 +175,7 @@ class Kitchen(Seat):
 
     def ticket(self, event: Event, now: float) -> None:
         ticket = tickets.decode(event.data)
+        self._listener.changed(event.at, now)
         if self.screen.ticket(ticket):
             self._listener.shown(self, ticket, event.at, now)
 

@@ -16,6 +16,7 @@ from bench.results import Run, spread
 TITLES: Final = {
     "place": "place → reply",
     "frame": "commit → kitchen frame",
+    "change": "the same, every change",
     "screen": "place → kitchen frame",
     "bump": "bump → reply",
 }

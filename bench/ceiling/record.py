@@ -122,8 +122,9 @@ class Recorder:
         """Order, read and bump once."""
         menu = await self._read(tablet, read_menu)
         items = (await self._menu(tablet)).items
-        dish = next(item for raw in items if (item := dishes.decode(raw)).orderable)
-        cart = {"lines": [{"menu_item_id": dish.id, "quantity": 1}]}
+        orderable = [item for raw in items if (item := dishes.decode(raw)).orderable]
+        # two dishes, as the orders of a mix have on average
+        cart = {"lines": [{"menu_item_id": item.id, "quantity": 1} for item in orderable[:2]]}
         quote, _ = await self._call("order.quote", tablet, cart)
         place, result = await self._call("order.place", tablet, cart)
         order_id = UUID(confirmations.decode(result).order.id)

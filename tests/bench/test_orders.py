@@ -22,7 +22,7 @@ async def test_a_small_rate_is_good(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     code, output = await bench(
         *("orders", "--rate", "60", *SMALL, "--bumps", "1.5", "--clients", "2"),
-        *("--max-p99-ms", "place=20000,frame=20000,screen=20000,bump=20000", "--json", str(path)),
+        *("--max-p99-ms", "place=20000,frame=20000,change=20000,screen=20000", "--json", str(path)),
     )
     assert code == 0, output
     assert "every confirmed order was on its kitchen's screen, once and in order" in output

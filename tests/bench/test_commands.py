@@ -1,0 +1,109 @@
+"""The other commands of the bench: small runs against the hub of this module, which the bench has not
+started; runs with servers of its own are slow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench.hotels import furnish, write_tokens
+from tests.bench.conftest import bench, result
+
+if TYPE_CHECKING:
+    from bench.client import Address
+    from hub.settings import Settings
+
+
+@pytest.fixture(scope="module")
+async def there(
+    settings: Settings, address: Address, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, ...]:
+    """The options that name the hub of this module, with hotels of several screens."""
+    path = tmp_path_factory.mktemp("bench") / "tokens"
+    write_tokens(path, await furnish(settings, hotels=4, rooms=12, token_seconds=900, screens=2))
+    return "--url", f"http://{address.host}:{address.port}", "--token-file", str(path)
+
+
+async def quick(name: str, path: Path, *options: str, code: int = 0) -> tuple[dict[str, Any], str]:
+    """What a quick run has found, and what it said."""
+    files = ("--json", str(path / "result.json"), "--picture", str(path / "result.html"))
+    ended, output = await bench(name, "--quick", *files, *options)
+    assert ended == code, output
+    assert (path / "result.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    return result(path / "result.json"), output
+
+
+async def test_connections(there: tuple[str, ...], tmp_path: Path) -> None:
+    found, output = await quick("connections", tmp_path, *there, "--sessions", "10,30", "--clients", "2")
+    rows = found["results"]["joining"]
+    assert [(row["sessions"], row["came"], row["failed"]) for row in rows] == [(10, 10, 0), (30, 20, 0)]
+    assert found["results"]["resting"][-1]["live"] == 30
+    assert "all 30 sessions were live" in output
+
+
+async def test_more_sessions_than_devices(there: tuple[str, ...]) -> None:
+    code, output = await bench("connections", *there, "--sessions", "5000")
+    assert code == 2
+    assert "has 56 devices, --sessions asks for 5000" in output
+
+
+async def test_fanout(there: tuple[str, ...], tmp_path: Path) -> None:
+    options = ("--sessions", "5,10", "--max-p99", "0.001")
+    found, output = await quick("fanout", tmp_path, *there, *options, code=1)
+    rows = found["results"]["fanout"]
+    assert [(row["sessions"], row["missing"], row["repeated"]) for row in rows] == [(5, 0, 0), (10, 0, 0)]
+    assert all(row["events"] > 0 and row["deliveries"] > 0 for row in rows)
+    assert "every event came to every session, once" in output
+    assert "10 sessions: p99" in found["broken"][-1]
+
+
+async def test_mix(there: tuple[str, ...], tmp_path: Path) -> None:
+    found, _ = await quick("mix", tmp_path, *there, "--max-errors", "100", "--rate", "30")
+    rows = found["results"]["steps"]
+    assert [row["over"] for row in rows] == ["http", "sockets"]
+    assert [row["errors"] for row in rows] == [0, 0], [row["why"] for row in rows]
+    assert all(row["answered"] > 10 for row in rows)
+
+
+async def test_storm(there: tuple[str, ...], tmp_path: Path) -> None:
+    found, output = await quick("storm", tmp_path, *there, "--devices", "20", "--fresh")
+    (row,) = found["results"]["storm"]
+    assert (row["live"], row["order_errors"]) == (20, 0)
+    assert row["orders"] > 0
+    assert f"all {row['orders']} confirmed orders are there, each once" in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options", "table"),
+    [
+        ("connections", (), "resting"),
+        ("fanout", (), "fanout"),
+        ("mix", (), "ceilings"),
+        ("storm", ("--how", "restart"), "storm"),
+        ("storm", ("--workers", "2", "--no-pin"), "orders"),
+        ("tenants", (), "queries"),
+    ],
+)
+async def test_with_servers_of_its_own(
+    name: str, options: tuple[str, ...], table: str, tmp_path: Path
+) -> None:
+    found, _ = await quick(name, tmp_path, *options)
+    assert found["results"][table]
+    assert found["broken"] == []
+
+
+@pytest.mark.slow
+async def test_orders_in_saturation(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    small = ("--hotels", "4", "--rooms", "2", "--seconds", "2", "--warmup", "0.5")
+    code, output = await bench("orders", "--changes", "60", *small, "--saturate", "--json", str(path))
+    assert code == 0, output
+    found = result(path)
+    assert found["runs"][0]["rate"] == 20
+    assert found["runs"][0]["latency_ms"]["change"]["count"] > found["runs"][0]["orders_due"]
+    for row in found["durable"]:
+        assert row["hub"] > 0
+        assert 0 < row["ratio"] < 5
