@@ -89,13 +89,14 @@ def renounce(connection: Connection | Pooled) -> None:
 
 
 def servers(url: str) -> list[str]:
-    """A URL for each server that `url` names, in its order."""
+    """A URL for each server that `url` names, in its order, whatever that server is."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     account, at, netloc = parts.netloc.rpartition("@")
     hosts = (netloc or query.pop("host", "")).split(",")
     if len(hosts) == 1:
         return [url]
+    query.pop("target_session_attrs", None)  # `dial` takes the primary, whether it is asked to or not
     ports = query.pop("port", _PORT).split(",")
     if len(ports) == 1:
         ports *= len(hosts)
@@ -145,7 +146,10 @@ async def dial(url: str, *, timeout: float, pooled: bool = False, **options: Any
 
 
 async def _knock(url: str, pooled: bool, options: dict[str, Any]) -> Connection:
-    connection: Connection = await asyncpg.connect(url, **options)
+    try:
+        connection: Connection = await asyncpg.connect(url, **options)
+    except asyncpg.TargetServerAttributeNotMatched as error:
+        raise NotPrimary("the server is not what the URL asks for") from error
     try:
         place = await connection.fetchrow(_PLACE)
         if place is None or place["timeline"] is None:

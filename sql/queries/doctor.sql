@@ -91,3 +91,7 @@ UNION ALL
     FROM app.data_keys AS k
     ORDER BY split_part(k.wrapped, ':', 2), k.tenant_id, k.id
 );
+
+-- name: follows (read)
+-- Whether the server only follows another one.
+SELECT pg_is_in_recovery();

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hub.ops.doctor.server import primaries
 from tests.faults.checker import Load, checked
 from tests.faults.fleet import Fleet
 from tests.faults.postgres import DATABASE, epochs, operations
@@ -39,6 +40,7 @@ async def test_a_synchronous_standby_loses_nothing(
 ) -> None:
     async with scene(servers, f"synchronous-{end.__name__}") as play:
         await play.cluster.synchronous()
+        assert [finding.level for finding in await primaries(play.settings)] == ["ok"]
         before = await epochs(play.database_url)
         async with checked(play.hotels[:1], lambda: play.address, lambda: play.database_url) as load:
             await load.done(20)
@@ -50,6 +52,7 @@ async def test_a_synchronous_standby_loses_nothing(
             # The old primary comes back as it was, and takes writes: nobody sends it any.
             await asyncio.to_thread(play.old.start if end is killed else play.old.thaw)
             await play.old.configure(synchronous_standby_names="")
+            assert [finding.level for finding in await primaries(play.settings)] == ["error"]
             there = await operations(play.old.url(DATABASE))
             await load.done(30)
             assert await operations(play.old.url(DATABASE)) == there

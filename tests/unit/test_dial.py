@@ -22,8 +22,8 @@ from hub.db.dial import servers
         (
             "postgresql://hub@/hub?host=%2Fa%2Fs,%2Fb%2Fs&target_session_attrs=read-write",
             [
-                "postgresql://hub@/hub?host=%2Fa%2Fs&port=5432&target_session_attrs=read-write",
-                "postgresql://hub@/hub?host=%2Fb%2Fs&port=5432&target_session_attrs=read-write",
+                "postgresql://hub@/hub?host=%2Fa%2Fs&port=5432",
+                "postgresql://hub@/hub?host=%2Fb%2Fs&port=5432",
             ],
         ),
         (

@@ -36,6 +36,7 @@ async def _database(settings: Settings, now: Callable[[], datetime]) -> list[Fin
         if not made:
             return findings
         any_role = next(iter(made.values()))
+        findings += await server.primaries(settings)
         findings += await server.examine(any_role, settings)
         findings.append(await clock.database(any_role, now))
         if (admin := made.get(Role.ADMIN)) is not None:

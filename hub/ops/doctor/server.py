@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from hub.db.pool import Role, connect, password
+from hub.db.dial import servers
+from hub.db.pool import Role, connect, direct_url, password
 from hub.db.queries import load
 from hub.errors import HubError, Unavailable
 from hub.ops.doctor.finding import Finding, error, ok, warning
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _queries = load("doctor")
 SERVER: Final = _queries["server"]
 ROLES: Final = _queries["roles"]
+FOLLOWS: Final = _queries["follows"]
 
 _SERVING: Final = (Role.API, Role.RELAY, Role.AUTH, Role.ADMIN)
 _ALL_ROLES: Final = (*(role.value for role in Role), "hub_owner", "hub_log", "hub_backup")
@@ -40,6 +42,30 @@ async def connections(settings: Settings) -> tuple[dict[Role, Connection], list[
     if not findings:
         findings.append(ok("database", f"{len(made)} roles get in"))
     return made, findings
+
+
+async def primaries(settings: Settings) -> list[Finding]:
+    """Of several servers one must take writes, and no other."""
+    urls = servers(direct_url(settings))
+    if len(urls) == 1:
+        return []
+    primaries, silent = 0, 0
+    for url in urls:
+        try:
+            connection = await connect(settings, Role.RELAY, replica=url)
+        except HubError:
+            silent += 1
+            continue
+        try:
+            primaries += not await connection.fetchval(FOLLOWS.text)
+        finally:
+            await connection.close()
+    if primaries > 1:
+        do = "stop the one that was not promoted last, and make it a replica anew"
+        return [error("primaries", f"{primaries} servers take writes: what the older is told is lost", do)]
+    if silent:
+        return [warning("primaries", f"{silent} of {len(urls)} servers do not answer", "start them")]
+    return [ok("primaries", f"one of {len(urls)} servers takes writes")]
 
 
 async def examine(connection: Connection, settings: Settings) -> list[Finding]:
