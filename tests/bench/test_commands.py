@@ -3,16 +3,21 @@ started; runs with servers of its own are slow."""
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 from bench.hotels import furnish, write_tokens
+from hub.serve import bind, serving
 from tests.bench.conftest import bench, result
 
 if TYPE_CHECKING:
     from bench.client import Address
+    from hub.db.pool import Connection
     from hub.settings import Settings
 
 
@@ -107,3 +112,43 @@ async def test_orders_in_saturation(tmp_path: Path) -> None:
     for row in found["durable"]:
         assert row["hub"] > 0
         assert 0 < row["ratio"] < 5
+
+
+async def test_devices_that_are_refused_come_again_when_told_to(settings: Settings, tmp_path: Path) -> None:
+    tight = structs.replace(settings, accepts_per_second=8.0, accepts_burst=4)
+    path = tmp_path / "tokens"
+    write_tokens(path, await furnish(settings, hotels=1, rooms=11, token_seconds=900))
+    listener = bind(tight)
+    async with serving(tight, listener):
+        url = "http://{}:{}".format(*listener.getsockname()[:2])
+        there = ("--url", url, "--token-file", str(path))
+        found, output = await quick("connections", tmp_path, *there, "--sessions", "12")
+    (row,) = found["results"]["joining"]
+    assert (row["came"], row["failed"]) == (12, 0), output
+    assert row["refused"] > 0
+
+
+async def test_a_storm_that_loses_an_order_is_exit_code_3(
+    there: tuple[str, ...], admin: Connection, tmp_path: Path
+) -> None:
+    async def lose() -> None:
+        """The newest order of the bench, as soon as there is one."""
+        async with asyncio.timeout(60):
+            while True:
+                done = await admin.execute(
+                    "UPDATE app.orders SET status = 'cancelled', cancelled_at = now(), finished_at = now(),"
+                    " cancel_reason = 'lost', cancel_acked_at = now() WHERE id = (SELECT id FROM app.orders"
+                    " WHERE special_requests LIKE 'bench %' AND status = 'received' AND created_at > $1"
+                    " ORDER BY created_at DESC LIMIT 1)",
+                    begun,
+                )
+                if done == "UPDATE 1":
+                    return
+                await asyncio.sleep(0.05)
+
+    begun = datetime.now(UTC)
+    losing = asyncio.create_task(lose())
+    found, output = await quick("storm", tmp_path, *there, "--devices", "5", code=3)
+    await losing
+    assert "was confirmed and is not there" in output
+    assert len(found["broken"]) == 1
