@@ -81,7 +81,7 @@ async def ended(screen: Peer, code: int) -> None:
 async def test_hellos_that_open_nothing(
     live: Live, admin: Connection, hotel: Hotel, case: str, code: int
 ) -> None:
-    """Defence: hub/realtime/conversation.py _open; sql is_as_told and admit_staff by hub/devices/doorman.py."""
+    """Defence: hub/realtime/conversation.py _open; hub/devices/doorman.py; sql is_as_told and admit_staff."""
     tablet, kitchen = hotel.tablet(), hotel.kitchen()
     token: str | None = token_of(kitchen)
     match case:
