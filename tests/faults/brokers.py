@@ -36,6 +36,8 @@ class Pair:
         """
         for live in self.hubs:
             await until_ready((live.host, live.port), 200, "ready")
+        # what went astray before has been found by then
+        await self.healed()
         before = self.filled()
         await self.load.done(commands)
         assert self.filled() - before < commands / 2, "the log had to bring what Redis should have"
