@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -61,12 +62,16 @@ class PgBouncer:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        socket = self._directory / ".s.PGSQL.5432"
         deadline = time.monotonic() + _START_SECONDS
-        while not socket.exists():
+        while not self._listens():
             assert self._process.poll() is None, (self._directory / "pgbouncer.log").read_text()
             assert time.monotonic() < deadline, "PgBouncer does not start"
             time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        # its socket is there a moment before it does
+        with socket.socket(socket.AF_UNIX) as attempt:
+            return attempt.connect_ex(str(self._directory / ".s.PGSQL.5432")) == 0
 
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
