@@ -158,6 +158,7 @@ class Conversation:
             self._house.node.remove(session)
             if self._counts:
                 self._house.doors.closed(session.principal, session.id)
+            self.session = None  # it holds on to this conversation
 
     # hello
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXTENSION: Final = "hub.handshake"
 
 # What this module overrides or reads, and where; a uvicorn that has renamed one is refused at the start.
-_METHODS: Final = ("run_asgi", "handle_connect", "send", "receive")
+_METHODS: Final = ("run_asgi", "handle_connect", "send", "receive", "connection_lost")
 _ATTRIBUTES: Final = frozenset(
     {"transport", "conn", "queue", "connections", "handshake_complete", "disconnected", "frames"}
 )
@@ -49,7 +49,14 @@ class Handshake(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         extensions: dict[str, Any] = self.scope["extensions"]
         extensions[EXTENSION] = self
-        await super().run_asgi()
+        try:
+            await super().run_asgi()
+        finally:
+            del extensions[EXTENSION]  # a cycle
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.conn.parser.close()  # it holds on to what holds it
 
     def take_over(self, listener: Callable[[Socket], Listener]) -> None:
         """Make the accepted socket a `Socket` whose messages go to what `listener` makes for it.

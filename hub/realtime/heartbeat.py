@@ -40,14 +40,16 @@ class Heartbeat:
         """Serve until cancelled."""
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            now = time.monotonic()
-            text = self._server_time() if self._sighted() else None
-            for seconds, session in self._due.turn(now):
-                if session.phase is Phase.CLOSED:
-                    continue
-                if session.principal.expires_at <= time.time():
-                    session.close(CloseCode.TOKEN_EXPIRED)
-                    continue
-                if text is not None:
-                    session.heartbeat(text)
-                self._put(session, seconds, now)
+            self._turn(time.monotonic())
+
+    def _turn(self, now: float) -> None:
+        text = self._server_time() if self._sighted() else None
+        for seconds, session in self._due.turn(now):
+            if session.phase is Phase.CLOSED:
+                continue
+            if session.principal.expires_at <= time.time():
+                session.close(CloseCode.TOKEN_EXPIRED)
+                continue
+            if text is not None:
+                session.heartbeat(text)
+            self._put(session, seconds, now)

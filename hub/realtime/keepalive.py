@@ -52,18 +52,20 @@ class Keepalive:
         """Serve until cancelled."""
         while True:
             await asyncio.sleep(self._tick)
-            now = self._time()
-            for socket in self._waiting.turn(now):
-                if socket.gone:
-                    continue
-                if socket.silent:
-                    socket.give_up()
-                else:
-                    self._resting.put(socket, now + self._rest * _jitter())
-            for socket in self._resting.turn(now):
-                if not socket.gone:
-                    socket.ask()
-                    self._waiting.put(socket, now + self._pong)
+            self._turn(self._time())
+
+    def _turn(self, now: float) -> None:
+        for socket in self._waiting.turn(now):
+            if socket.gone:
+                continue
+            if socket.silent:
+                socket.give_up()
+            else:
+                self._resting.put(socket, now + self._rest * _jitter())
+        for socket in self._resting.turn(now):
+            if not socket.gone:
+                socket.ask()
+                self._waiting.put(socket, now + self._pong)
 
 
 def _jitter() -> float:

@@ -244,6 +244,7 @@ class Socket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = self._over = True
         self._connections.discard(self)
+        self._conn.parser.close()  # it holds on to what holds it
         self._wake()
         listener, self._listener = self._listener, None
         if listener is not None:

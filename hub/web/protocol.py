@@ -81,6 +81,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
         super().connection_lost(exc)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Of what holds this: the garbage collector comes rarely."""
+        nothing = cast("Any", None)
+        self.parser = self.scope = self.cycle = nothing
 
     def data_received(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -101,6 +107,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._upgraded = True
         self._arrived()
         super().handle_websocket_upgrade()
+        self._let_go()
 
     def on_headers_complete(self) -> None:
         self._in_body = True
