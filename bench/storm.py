@@ -33,6 +33,7 @@ _ROOMS, _SCREENS = 90, 10
 _OTHER_ROOMS: Final = 10
 _SETTLE_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.1
+_WINDOW: Final = 100  # of handshakes, before the storm
 _STATS = """
 SELECT (SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()),
        (SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_indexes WHERE indexrelname = 'orders_active'),
@@ -119,7 +120,7 @@ async def _measure(
     notes: list[str] = []
     tokens = [device.token for device in storming]
     async with (
-        assembled(target.address, tokens, clients=clients, window=100_000, cores=cores) as crowd,
+        assembled(target.address, tokens, clients=clients, window=_WINDOW, cores=cores) as crowd,
         crew_of(target.address, others, "http", clients=1, cores=cores) as crew,
     ):
         bar = live.begin(f"{options.devices:,} devices come in", options.devices)

@@ -12,7 +12,7 @@ from bench.histogram import Histogram
 
 class Plan(Struct, frozen=True):
     """The first line: the devices of this process by their tokens, the addresses it connects from ("" for the
-    usual one), and how many handshakes may be under way."""
+    usual one), and how many may come in at one time when there is no storm."""
 
     address: Address
     tokens: list[str]

@@ -19,7 +19,7 @@ from bench.pipes import serve, tell
 
 _REPORT_SECONDS: Final = 0.25
 _BACKOFF_SECONDS: Final = (0.25, 8.0)
-_HANDSHAKE_SECONDS: Final = 30.0
+_JOIN_SECONDS: Final = 60.0  # from the first packet until live
 
 
 class _At(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Crowd:
         self.bytes = 0
         self._sources = plan.sources
         self._guests = [Guest(self, token) for token in plan.tokens]
-        self._door = asyncio.Semaphore(plan.window)
+        self._window = plan.window
         self._tls = ssl.create_default_context() if plan.address.secure else None
         self._inside = 0
         self._lost: dict[str, int] = {}
@@ -79,7 +79,7 @@ class Crowd:
 
     async def open(self, asked: Open) -> Joins:
         absent = [guest for guest in self._guests[: asked.count] if not guest.live]
-        return await self._bring(absent, asked.patience, [0.0] * len(absent))
+        return await self._bring(absent, asked.patience, [0.0] * len(absent), self._window)
 
     async def reset(self, asked: Reset) -> Joins:
         """Everybody who is live comes back."""
@@ -94,7 +94,8 @@ class Crowd:
                 if asked.cut:
                     guest.cut()
             waits = [random.uniform(0, asked.spread) for _ in guests]
-            return await self._bring(guests, asked.patience, waits, since=asked.moment)
+            # in a storm nobody waits for the others
+            return await self._bring(guests, asked.patience, waits, len(guests) or 1, since=asked.moment)
         finally:
             self._away = False
 
@@ -133,13 +134,19 @@ class Crowd:
     # joining
 
     async def _bring(
-        self, guests: list[Guest], patience: float, waits: list[float], since: float | None = None
+        self,
+        guests: list[Guest],
+        patience: float,
+        waits: list[float],
+        window: int,
+        since: float | None = None,
     ) -> Joins:
+        door = asyncio.Semaphore(window)
         joins = self._joins = Joins()
         started, cpu = time.monotonic() if since is None else since, time.process_time()
         reporting = asyncio.create_task(self._report(joins))
         tasks = [
-            asyncio.create_task(self._enter(guest, joins, started + patience, wait))
+            asyncio.create_task(self._enter(guest, joins, door, started + patience, wait))
             for guest, wait in zip(guests, waits, strict=True)
         ]
         try:
@@ -158,16 +165,18 @@ class Crowd:
             await asyncio.sleep(_REPORT_SECONDS)
             tell(Progress(joins.live, joins.refused))
 
-    async def _enter(self, guest: Guest, joins: Joins, deadline: float, wait: float) -> None:
+    async def _enter(
+        self, guest: Guest, joins: Joins, door: asyncio.Semaphore, deadline: float, wait: float
+    ) -> None:
         if guest.gone is not None:
-            async with asyncio.timeout(_HANDSHAKE_SECONDS):
+            async with asyncio.timeout(_JOIN_SECONDS):
                 await guest.gone
             guest.gone = None
         await asyncio.sleep(wait)
         first, backoff = 0.0, _BACKOFF_SECONDS[0]
         while True:
             try:
-                async with self._door:
+                async with door:
                     first = first or time.monotonic()
                     await self._attempt(guest)
             except Refused as refused:
@@ -196,7 +205,7 @@ class Crowd:
         joined = guest.begin()
         where = self.address
         source = (random.choice(self._sources), 0) if self._sources else None
-        async with asyncio.timeout(_HANDSHAKE_SECONDS):
+        async with asyncio.timeout(_JOIN_SECONDS):
             try:
                 await asyncio.get_running_loop().create_connection(
                     lambda: guest, where.host, where.port, ssl=self._tls, local_addr=source
