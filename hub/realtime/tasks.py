@@ -20,7 +20,7 @@ class Tasks:
         self._running: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:
-        """Run `work` in `context`. An error other than a peer that is gone is logged."""
+        """Run `work` in `context`. An error is logged: who is gone is told by its socket, not here."""
         task = asyncio.create_task(work, context=context)
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -29,7 +29,7 @@ class Tasks:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, OSError):
+        if error is not None:
             _log.error("a session failed", exc_info=error)
 
     def cancel(self, task: asyncio.Task[None] | None) -> None:
