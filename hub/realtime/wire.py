@@ -81,14 +81,17 @@ class SendWire:
 
     async def serve(self, reading: Coroutine[Any, Any, None]) -> None:
         """Send, beside `reading`, until one of the two ends, or the peer has had its time to take the
-        goodbye."""
+        goodbye. Raises what went wrong, unless it is that the peer has gone."""
         tasks = {asyncio.create_task(work) for work in (self.run(), reading, self._given_up.wait())}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for error in results:
+            if isinstance(error, Exception) and not isinstance(error, OSError):
+                raise error
 
     async def run(self) -> None:
         """Send what is written. Raises what `send` raises when the socket is gone."""

@@ -100,3 +100,19 @@ async def test_one_that_is_cancelled_lets_go_of_who_waits() -> None:
     await asyncio.wait([task])
     async with asyncio.timeout(1):
         await wire.drained()
+
+
+async def test_a_bug_in_what_reads_is_not_hidden() -> None:
+    async def reading() -> None:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        await SendWire(Socket().send).serve(reading())
+
+
+async def test_a_peer_that_is_gone_is_no_error() -> None:
+    socket = Socket()
+    socket.lost = True
+    wire = SendWire(socket.send)
+    wire.write(frame(1))
+    await wire.serve(asyncio.sleep(60))
