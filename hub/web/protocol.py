@@ -33,7 +33,7 @@ _METHODS: Final = (
     "on_message_complete",
     "send_400_response",
 )
-_ATTRIBUTES: Final = frozenset({"transport", "cycle", "loop", "scope"})
+_ATTRIBUTES: Final = frozenset({"transport", "cycle", "loop", "parser", "scope"})
 
 
 def bounded(settings: Settings) -> type[HttpToolsProtocol]:
