@@ -29,8 +29,9 @@ from bench.processes import tree
 from hub.db.migrate import create_database, migrate
 from hub.embedded import throw_away
 from hub.errors import InvalidInput, SettingError, Unavailable
-from hub.serve import bind, spawn
 from hub.settings import is_set, load
+from hub.web.listener import bind
+from hub.workers import spawn
 
 if TYPE_CHECKING:
     from hub.settings import Settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import random
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +17,7 @@ from msgspec import Raw, Struct
 from starlette.routing import WebSocketRoute
 
 from hub.db.migrate import check_schema
-from hub.db.pool import Role, connect, create_pool, unconnected
+from hub.db.pool import Role, connect, create_pool
 from hub.db.position import Trail, trail
 from hub.db.reach import Reach
 from hub.db.replicas import Replicas
@@ -34,7 +33,7 @@ from hub.ops.retention import Kept, Retention
 from hub.realtime import stream_routes
 from hub.realtime.admission import Admission
 from hub.realtime.broker import Broker, BrokerDown, Channels, MemoryBroker, NoBroker
-from hub.realtime.conversation import Doors
+from hub.realtime.doors import Doors
 from hub.realtime.endpoint import Endpoint
 from hub.realtime.heartbeat import Heartbeat
 from hub.realtime.join import Past
@@ -50,17 +49,14 @@ from hub.security.keyring import Keyring
 from hub.security.limits import Limiter, Rule
 from hub.security.positions import Positions
 from hub.security.sealing import MasterKeys, derived
-from hub.security.tokens import TokenKey, Tokens
-from hub.services import SOCKET, Pools, Services, build, commands, http_routes, topics_of
-from hub.settings import MasterKey, Settings
-from hub.web import asyncapi, openapi
+from hub.security.tokens import Tokens
+from hub.services import SOCKET, Pools, build, http_routes, topics_of
+from hub.settings import Settings
 from hub.web.requests import Requests
 from hub.web.site import site
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
 
     from hub.security.principal import Principal
     from hub.staff.mail import Mailer
@@ -363,35 +359,3 @@ async def _close(pool: Any) -> None:
             await pool.close()
     except TimeoutError:
         pool.terminate()
-
-
-def openapi_document() -> str:
-    """The OpenAPI 3.1 document as JSON text."""
-
-    async def describe() -> dict[str, Any]:
-        services = _unserved()
-        routes = http_routes(services, health.Health(()))
-        return openapi.document([*routes, stream_routes.route(services.gate, _never)])
-
-    return json.dumps(asyncio.run(describe()), ensure_ascii=False, indent=2)
-
-
-def asyncapi_document() -> str:
-    """The AsyncAPI 3.0 document as JSON text."""
-
-    async def describe() -> dict[str, Any]:
-        return asyncapi.document(SOCKET, commands(_unserved().vault))
-
-    return json.dumps(asyncio.run(describe()), ensure_ascii=False, indent=2)
-
-
-async def _never(request: Request, principal: Principal) -> Response:
-    raise NotImplementedError  # what is only described is not called
-
-
-def _unserved() -> Services:
-    """For the descriptions: routes and commands describe themselves, nothing behind them is called."""
-    pool = unconnected()
-    settings = Settings(database_url="postgresql://", master_keys=(MasterKey("none", bytes(32)),))
-    tokens = Tokens((TokenKey("none", "HS256", bytes(32)),), 60)
-    return build(settings, Pools(pool, pool, pool), tokens, Limiter(settings), clock=utc_now)

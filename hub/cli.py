@@ -96,7 +96,7 @@ def sync() -> None:
 @commands.command()
 def openapi() -> None:
     """Print the OpenAPI 3.1 document of the HTTP interface."""
-    from hub.app import openapi_document
+    from hub.documents import openapi_document
 
     click.echo(openapi_document())
 
@@ -104,7 +104,7 @@ def openapi() -> None:
 @commands.command()
 def asyncapi() -> None:
     """Print the AsyncAPI 3.0 document of the WebSocket."""
-    from hub.app import asyncapi_document
+    from hub.documents import asyncapi_document
 
     click.echo(asyncapi_document())
 

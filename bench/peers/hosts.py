@@ -20,8 +20,9 @@ from bench.machine import pinned
 from bench.peers import software
 from bench.peers.software import NCHAN_MODULE, SERVERS, Software
 from hub.errors import Unavailable
-from hub.serve import bind, spawn
 from hub.settings import load
+from hub.web.listener import bind
+from hub.workers import spawn
 
 if TYPE_CHECKING:
     from bench.peers.ground import Ground

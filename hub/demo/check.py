@@ -13,7 +13,7 @@ from websockets.exceptions import WebSocketException
 
 from hub.demo.screen import Refused, Screen, post
 from hub.errors import Unavailable
-from hub.serve import spawn
+from hub.workers import spawn
 
 if TYPE_CHECKING:
     import socket

@@ -12,9 +12,10 @@ from hub.demo.check import check as run_check
 from hub.demo.hotel import NAME, PEOPLE, ROOMS, SLUG, hire, new_codes, open_hotel
 from hub.errors import SettingError
 from hub.laptop import start_missing
-from hub.serve import bind, serve
+from hub.serve import serve
 from hub.settings import load
 from hub.telemetry import logs
+from hub.web.listener import bind
 
 
 def run(*, check: bool, fresh: bool, port: int | None, workers: int) -> int:

@@ -13,12 +13,11 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid4
-
-from msgspec import Raw, Struct, UnsetType
+from uuid import uuid4
 
 from hub.errors import HubError, Internal, InvalidInput, TokenExpired, Unauthorized
-from hub.realtime.join import Past, keep_joined
+from hub.realtime.doors import House
+from hub.realtime.join import keep_joined
 from hub.realtime.protocol import (
     Bye,
     CloseCode,
@@ -37,47 +36,12 @@ from hub.realtime.session import Phase, Session, short
 
 if TYPE_CHECKING:
     from hub.log.event import Position
-    from hub.realtime.heartbeat import Heartbeat
-    from hub.realtime.node import Node
-    from hub.realtime.tasks import Tasks
     from hub.realtime.wire import Wire
     from hub.security.principal import Principal
-    from hub.settings import Settings
 
 # Commands that wait for their turn in one session; a person cannot get there.
 _COMMANDS: Final = 64
 _log = logging.getLogger(__name__)
-
-
-class Doors(Struct, frozen=True):
-    """What a conversation asks the rest of the hub; app.py hands it in.
-
-    `verify` turns a token into a principal, or raises Unauthorized; so does `at_home` for one whose hotel is
-    not that of the Host header. `topics` says what a principal may see.
-    `call` runs a command: name, principal, operation id, JSON arguments; after it, in the same task,
-    `reached` tells the position of its commit. `opened` and `closed` are told of every session. `stranger`
-    writes down that a token of another tenant came to a session: the token's principal, and the session's.
-    """
-
-    verify: Callable[[str], Principal]
-    at_home: Callable[[str | None, Principal], Awaitable[None]]
-    topics: Callable[[Principal], frozenset[str]]
-    call: Callable[[str, Principal, UUID | None, Raw], Awaitable[Raw]]
-    opened: Callable[[Principal, UUID], None]
-    closed: Callable[[Principal, UUID], None]
-    stranger: Callable[[Principal, Principal], Awaitable[None]]
-    reached: Callable[[], str | UnsetType]
-
-
-class House(Struct, frozen=True):
-    """What all conversations of a process share."""
-
-    node: Node
-    past: Past
-    heartbeat: Heartbeat
-    doors: Doors
-    tasks: Tasks
-    settings: Settings
 
 
 class Conversation:

@@ -8,7 +8,8 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from hub.realtime.conversation import Conversation, Doors, House
+from hub.realtime.conversation import Conversation
+from hub.realtime.doors import Doors, House
 from hub.realtime.handshake import EXTENSION
 from hub.realtime.keepalive import Keepalive
 from hub.realtime.origin import Origins

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from hub.log.event import Position
-    from hub.realtime.conversation import House
+    from hub.realtime.doors import House
     from hub.realtime.protocol import Frame
     from hub.realtime.wire import AsgiSend
     from hub.security.principal import Principal

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive
 
-    from hub.realtime.conversation import House
+    from hub.realtime.doors import House
     from hub.realtime.protocol import Frame
     from hub.security.principal import Principal
 

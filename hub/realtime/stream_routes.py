@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from hub.realtime.admission import Admission
-    from hub.realtime.conversation import Conversation, House
+    from hub.realtime.conversation import Conversation
+    from hub.realtime.doors import House
     from hub.security.principal import Principal
 
 PATH: Final = "/api/v1/events"

@@ -10,7 +10,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from hub.serve import bind, serving
+from hub.serve import serving
+from hub.web.listener import bind
 from tests.api.conftest import TOKENS, Api, bearer, problem
 from tests.factories import Hotel
 

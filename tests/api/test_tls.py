@@ -24,7 +24,7 @@ from websockets.typing import Subprotocol
 
 from hub.errors import SettingError
 from hub.realtime.protocol import SUBPROTOCOL
-from hub.serve import tls_context
+from hub.web.listener import tls_context
 from tests.realtime.conftest import Live, running
 
 if TYPE_CHECKING:

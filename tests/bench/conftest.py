@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from bench.client import Address
-from hub.serve import bind, serving
+from hub.serve import serving
+from hub.web.listener import bind
 
 if TYPE_CHECKING:
     from hub.settings import Settings

@@ -12,7 +12,8 @@ import pytest
 from msgspec import structs
 
 from bench.hotels import furnish, write_tokens
-from hub.serve import bind, serving
+from hub.serve import serving
+from hub.web.listener import bind
 from tests.bench.conftest import bench, result
 
 if TYPE_CHECKING:

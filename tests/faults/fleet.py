@@ -13,7 +13,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from hub.serve import bind, spawn
+from hub.web.listener import bind
+from hub.workers import spawn
 from tests.conftest import MASTER_KEY
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ import msgspec
 import pytest
 
 from hub.errors import SettingError
-from hub.serve import bind, bind_metrics, serving
+from hub.serve import serving
 from hub.settings import Settings
+from hub.web.listener import bind, bind_metrics
 from tests.faults.fleet import Fleet, Member
 from tests.faults.test_workers import until_workers
 from tests.faults.watch import screen, soup

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from hub.db.scope import utc_now
-from hub.serve import bind, serving
+from hub.serve import serving
+from hub.web.listener import bind
 from tests.realtime.screens import DEADLINE, Screen
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from hub.app import asyncapi_document, openapi_document
+from hub.documents import asyncapi_document, openapi_document
 from tests.api.conftest import Api
 from tests.factories import Hotel, make_staff
 from tests.realtime.peer import peer

@@ -14,7 +14,7 @@ import httpx
 import msgspec
 import pytest
 
-from hub.app import asyncapi_document, openapi_document
+from hub.documents import asyncapi_document, openapi_document
 from hub.security.limits import Limiter
 from hub.security.permissions import ROLES
 from tests.api.conftest import Api, opened

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from msgspec import structs
 
-from hub.app import asyncapi_document, openapi_document
+from hub.documents import asyncapi_document, openapi_document
 from hub.security.permissions import GRANTABLE, ROLES, Permission
 from hub.security.principal import Principal
 from tests.api.conftest import Api, bearer, problem

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 import hub as product
-from hub.app import asyncapi_document, openapi_document
+from hub.documents import asyncapi_document, openapi_document
 from hub.staff.links import Links
 from tests.api.conftest import opened
 from tests.api.desk import STAFF, Desk, Postbox

@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from hub.app import asyncapi_document, openapi_document
+from hub.documents import asyncapi_document, openapi_document
 from hub.resources import static_directory
 from hub.security.sealing import MasterKeys
 from hub.security.vault import Vault

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
-from hub.app import asyncapi_document, openapi_document
+from hub.documents import asyncapi_document, openapi_document
 from hub.web.endpoint import Endpoint
 from tests.database.strangers import Two, fingerprint
 from tests.realtime.peer import peer

@@ -19,7 +19,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks
 
-from hub.app import openapi_document
+from hub.documents import openapi_document
 from hub.web.gate import IDEMPOTENCY_KEY
 from tests.realtime.screens import token_of
 from tests.security.generated import Ids, ids_of, with_ids

@@ -12,7 +12,7 @@ import pytest
 from msgspec import Struct
 
 from hub import __version__
-from hub.app import asyncapi_document
+from hub.documents import asyncapi_document
 from hub.realtime.protocol import ClientFrame, CloseCode, Command, HubFrame
 from hub.security.permissions import holders
 from hub.security.sealing import MasterKeys

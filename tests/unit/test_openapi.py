@@ -11,7 +11,7 @@ import pytest
 from msgspec import Struct
 
 from hub import __version__
-from hub.app import openapi_document
+from hub.documents import openapi_document
 from hub.security.permissions import Permission, holders
 from hub.tenants.files import MEDIA_TYPES
 from hub.web.description import Json
