@@ -34,6 +34,7 @@ EVENTS_OF_MANY: Final = _queries["events_of_many"]
 ARM_BELL: Final = _queries["arm_bell"]
 LIMIT_SILENCE: Final = _queries["limit_silence"]
 BECOME_RELAY: Final = _queries["become_relay"]
+END_SILENT_RELAY: Final = _queries["end_silent_relay"]
 # A screen that is not told for longer that it is up to date says so itself.
 _HEADS_SECONDS: Final = 2.0
 
@@ -113,6 +114,10 @@ class RelayLog:
     async def acquire(self) -> bool:
         """Try to become the one relay; true when this connection is it."""
         return bool(await self._connection.fetchval(BECOME_RELAY.text))
+
+    async def end_silent(self) -> None:
+        """End the connection of a relay that has said nothing for long."""
+        await self._connection.execute(END_SILENT_RELAY.text)
 
     async def check_origin(self) -> bool:
         """True when the log came from another server or timeline and all epochs have been renewed."""

@@ -16,6 +16,7 @@ disarmed, because NOTIFY serialises all commits of the cluster, and the relay po
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import Callable, Coroutine
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 BELL: Final = "hub_bell"
 # A takeover is noticed by trying: how often the others try.
 _CANDIDATE_SECONDS: Final = 0.5
+# One try in so many also looks whether the one that is the relay still says anything.
+_LOOK_EVERY: Final = 6
 # While the bell is armed a ring is enough; this look finds what was written while the bell was being armed.
 _SAFETY_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.008
@@ -91,10 +94,12 @@ class Relay:
     async def _serve(self, connection: Connection) -> None:
         log = RelayLog(connection)
         await log.limit_silence()
-        while True:
+        for attempt in itertools.count(1):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 if await log.acquire():
                     break
+                if attempt % _LOOK_EVERY == 0:
+                    await log.end_silent()
             await asyncio.sleep(random.uniform(0.5, 1.5) * _CANDIDATE_SECONDS)
         connection.add_termination_listener(lambda _: self._rung.set())
         await connection.add_listener(BELL, lambda *_: self._rung.set())

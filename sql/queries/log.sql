@@ -114,6 +114,17 @@ SET idle_session_timeout = '10s';
 -- True when this connection now holds the one relay of the database.
 SELECT pg_try_advisory_lock(7527030595687047545);
 
+-- name: end_silent_relay (write)
+-- Ends the connection that holds the relay when nothing has come on it for 10 s. The limit above does not end one
+-- whose backend waits in the middle of a NOTIFY that a relay that stands still does not read.
+SELECT pg_terminate_backend(activity.pid)
+FROM pg_locks AS held
+JOIN pg_stat_activity AS activity ON activity.pid = held.pid
+WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+    AND held.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+    AND (held.classid::bigint << 32 | held.objid::bigint) = 7527030595687047545
+    AND activity.state_change < clock_timestamp() - interval '10 seconds';
+
 -- name: check_origin (write)
 -- True when the server or its timeline differ from those the log was written under; then all epochs are new.
 SELECT app.check_log_origin(

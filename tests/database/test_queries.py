@@ -41,6 +41,7 @@ RUN_BY: Final = {
     "log.arm_bell": Role.RELAY,
     "log.limit_silence": Role.RELAY,
     "log.become_relay": Role.RELAY,
+    "log.end_silent_relay": Role.RELAY,
     "log.check_origin": Role.RELAY,
     "replicas.primary_position": Role.RELAY,
     "replicas.replica_position": Role.RELAY,

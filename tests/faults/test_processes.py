@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
-# The time within which the others must have taken over what a dead or silent process did.
-TAKEOVER_SECONDS = 15.0
+# The server gives a silent relay ten seconds; the rest is for a busy machine.
+TAKEOVER_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +78,11 @@ async def test_a_hub_stands_still(
         try:
             # nobody has to wait for the lock of the one that sleeps: the heads bring what the relay does not
             healing = await load.healed()
-            assert healing.answered < TAKEOVER_SECONDS
+            assert healing.answered < 15
             if relay:
                 async with asyncio.timeout(TAKEOVER_SECONDS):
                     while await relay_holder(admin, fleet) is not witness:
-                        await load.done(5)
+                        await load.done(1)
             await load.done(60)
         finally:
             victim.thaw()
