@@ -63,7 +63,7 @@ class Endpoint:
         handshakes = self.house.node.tally.handshakes
         if self.house.node.leaving:
             handshakes["draining"] += 1
-            await _unavailable(send, self.house.settings.retry_ms / 1000, "the hub is restarting")
+            await _unavailable(scope, send, self.house.settings.retry_ms / 1000, "the hub is restarting")
             return
         spoken = SUBPROTOCOL in scope["subprotocols"]
         if not spoken or not self._origins.admit(scope["headers"]):
@@ -72,7 +72,7 @@ class Endpoint:
             return
         if (seconds := self._admission.wait()) > 0:
             handshakes["crowded"] += 1
-            await _unavailable(send, seconds, "too many connect at once")
+            await _unavailable(scope, send, seconds, "too many connect at once")
             return
         host = _host(scope["headers"])
         handshake: Handshake | None = scope.get("extensions", {}).get(EXTENSION)
@@ -110,8 +110,11 @@ def _host(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     return next((value.decode("latin-1") for name, value in headers if name == b"host"), None)
 
 
-async def _unavailable(send: AsgiSend, seconds: float, why: str) -> None:
-    """Refuse before the upgrade: 503."""
+async def _unavailable(scope: AsgiMessage, send: AsgiSend, seconds: float, why: str) -> None:
+    """Refuse before the upgrade: 503, or 403 by a server that can say nothing else then."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
     headers = [(b"retry-after", str(max(1, math.ceil(seconds))).encode())]
     await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": f"{why}\n".encode()})
