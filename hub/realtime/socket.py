@@ -83,7 +83,8 @@ class Socket(asyncio.Protocol):
         self.gone = False
 
     def bound(self, size: int) -> None:
-        """Be `congested` while more bytes than that wait."""
+        """Be `congested` while more bytes than that wait. Over TLS, 64 KiB and a frame wait uncounted, in the
+        transport below."""
         self._transport.set_write_buffer_limits(high=size)
 
     def listen(self, listener: Listener, early: Iterable[str | None]) -> None:
