@@ -140,6 +140,7 @@ def own(
         for kind in (Hotels(hotels, rooms, screens), *([others] if others else [])):
             say(f"making {kind.count} hotels with {kind.devices} devices")
             lines += asyncio.run(_furnish(settings, servers.database_url(_DATABASE), kind))
+        asyncio.run(_analyze(servers.database_url(_DATABASE)))
         listener = bind(settings)
         stack.callback(listener.close)
         say("starting the hub")
@@ -156,6 +157,15 @@ def own(
             settings=settings,
             restart=hub.restart,
         )
+
+
+async def _analyze(superuser_url: str) -> None:
+    """What autovacuum has done long ago in any database that is in use."""
+    connection = await asyncpg.connect(superuser_url)
+    try:
+        await connection.execute("VACUUM ANALYZE")
+    finally:
+        await connection.close()
 
 
 async def _furnish(settings: Settings, superuser_url: str, kind: Hotels) -> list[Line]:
