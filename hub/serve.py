@@ -85,6 +85,7 @@ async def work(
     _raise_descriptor_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_report)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if parent is not None:
@@ -171,6 +172,13 @@ async def _running(server: _Server, listener: socket.socket, hub: Hub) -> AsyncI
     finally:
         server.should_exit = True
         await task
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Errors that nobody waits for. A client that leaves in the middle of a transaction makes none:
+    asyncpg rolls it back, and calls that an error of the program."""
+    if not str(context.get("message")).startswith("Resetting connection with an active transaction"):
+        loop.default_exception_handler(context)
 
 
 def _rarely_collect() -> None:

@@ -81,17 +81,19 @@ def parse(url: str) -> Place:
     if transport not in ("redis", "rediss", "unix") or kind not in ("", "sentinel", "cluster"):
         _wrong("it begins with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://")
     form: Form = "sentinel" if kind == "sentinel" else "cluster" if kind == "cluster" else "one"
-    split = urlsplit(f"//{rest}")
-    userinfo, _, hosts = split.netloc.rpartition("@")
+    # By hand: urlsplit refuses a bracket that is not the first of several servers.
+    before, _, query = rest.partition("?")
+    netloc, slash, path = before.partition("/")
+    userinfo, _, hosts = netloc.rpartition("@")
     name, _, password = userinfo.partition(":")
-    options = _options(split.query, form, tls=transport == "rediss")
-    parts = [unquote(part) for part in split.path.split("/")[1:] if part]
+    options = _options(query, form, tls=transport == "rediss")
+    parts = [unquote(part) for part in path.split("/") if part]
     service = ""
     seeds: tuple[Address, ...]
     if transport == "unix":
-        if form != "one" or hosts or not split.path.strip("/"):
+        if form != "one" or hosts or not path.strip("/"):
             _wrong("a socket file is named as in unix:///run/redis.sock")
-        seeds, parts = ((unquote(split.path), 0),), []
+        seeds, parts = ((unquote(slash + path), 0),), []
     else:
         seeds = tuple(_address(one, _PORTS[form]) for one in hosts.split(","))
     if form == "one" and len(seeds) > 1:

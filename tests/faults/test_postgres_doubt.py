@@ -30,10 +30,22 @@ async def test_a_server_that_takes_no_writes_any_more_is_left(servers: Servers) 
             await play.promote()
             healing = await load.healed()
             assert healing.answered < 10.0
+            # What still waited for the standby shows itself when it need not wait any more.
+            await play.old.configure(synchronous_standby_names="")
+            await nobody_waits(play)
             there = await operations(play.old.url(DATABASE))
-            await play.old.configure(default_transaction_read_only="off", synchronous_standby_names="")
+            await play.old.configure(default_transaction_read_only="off")
             await load.done(20)
             assert await operations(play.old.url(DATABASE)) == there
+
+
+async def nobody_waits(play: Scene) -> None:
+    """Until no commit of the old server waits for a standby."""
+    async with asyncio.timeout(20):
+        while await play.old.value(  # noqa: ASYNC110 - a server tells it only when asked
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        ):
+            await asyncio.sleep(0.05)
 
 
 async def test_a_server_that_takes_no_writes_for_a_while(servers: Servers) -> None:

@@ -91,12 +91,6 @@ async def test_what_had_not_reached_the_standby_is_lost_and_nothing_else(servers
             await play.old.value("SELECT pg_terminate_backend(pid) FROM pg_stat_replication")
             await load.done(30)
             await asyncio.to_thread(play.old.kill)
-            acknowledged = {
-                operation.op_id
-                for client in load.clients
-                for operation in client.operations
-                if operation.acknowledged is not None and operation.op_id is not None
-            }
             await play.promote()
             await load.healed()
             await load.done(20)
@@ -104,8 +98,13 @@ async def test_what_had_not_reached_the_standby_is_lost_and_nothing_else(servers
             problems = await load.finish()
         finally:
             await load.leave()
-        stored = await operations(play.database_url)
-        lost = acknowledged - stored
+        acknowledged = {
+            operation.op_id
+            for client in load.clients
+            for operation in client.operations
+            if operation.acknowledged is not None and operation.op_id is not None
+        }
+        lost = acknowledged - await operations(play.database_url)
         assert lost
         assert sorted(problems) == sorted(problem for problem in problems if LOST.search(problem))
         assert {match[1] for problem in problems if (match := LOST.search(problem))} == lost

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+import pytest
+
 from hub.ops.doctor.examination import examine
 from hub.ops.doctor.finding import Finding
 from tests.ops.findings import said, troubles
 from tests.redis_servers import PASSWORD, redis_cluster, sentinel_set
+
+# `sound` is everybody's: these keys are in it, whoever was there before
+pytestmark = pytest.mark.usefixtures("psql")
 
 
 def about_redis(findings: list[Finding]) -> list[str]:

@@ -50,6 +50,7 @@ CLIENTS: Final = {
 }
 MAY: Final = {
     "staff/mail.py": "speaks to the mail server of the settings, and to nobody else",
+    "redis/line.py": "speaks to the Redis of the settings, and to those that it names",
     "demo/screen.py": "plays a guest and a cook before the demo's own hub",
 }
 # Calls that connect somewhere without such a module.
