@@ -34,7 +34,7 @@ class Leg(Struct, frozen=True):
 
 QUICK = Leg(
     "what the wheels alone can run; `hub test --all` runs the rest too",
-    "not browser and not slow and not debian and not mount and not alone",
+    "not browser and not slow and not faults and not debian and not mount and not alone",
     {},
 )
 FULL = (

@@ -73,6 +73,7 @@ async def test_mix(there: tuple[str, ...], tmp_path: Path) -> None:
     assert all(row["answered"] > 10 for row in rows)
 
 
+@pytest.mark.slow
 async def test_storm(there: tuple[str, ...], tmp_path: Path) -> None:
     found, output = await quick("storm", tmp_path, *there, "--devices", "20", "--fresh")
     (row,) = found["results"]["storm"]
@@ -115,6 +116,7 @@ async def test_orders_in_saturation(tmp_path: Path) -> None:
         assert 0 < row["ratio"] < 5
 
 
+@pytest.mark.slow
 async def test_devices_that_are_refused_come_again_when_told_to(settings: Settings, tmp_path: Path) -> None:
     tight = structs.replace(settings, accepts_per_second=8.0, accepts_burst=4)
     path = tmp_path / "tokens"
@@ -129,6 +131,7 @@ async def test_devices_that_are_refused_come_again_when_told_to(settings: Settin
     assert row["refused"] > 0
 
 
+@pytest.mark.slow
 async def test_a_storm_that_loses_an_order_is_exit_code_3(
     there: tuple[str, ...], admin: Connection, tmp_path: Path
 ) -> None:

@@ -212,6 +212,7 @@ def test_too_slow_for_the_offered_rate() -> None:
     assert not window(shape, 40, 20.0, replace(told, seconds=2.4), used).overloaded
 
 
+@pytest.mark.slow
 async def test_a_small_run(tmp_path: Path) -> None:
     path, picture = tmp_path / "result.json", tmp_path / "result.svg"
     code, output = await bench(
