@@ -85,7 +85,7 @@ async def test_it_goes_on_where_the_client_says(live: Live, admin: Connection, h
     here = f"{now}:{last - 2}"
     for after, header in ((here, None), (None, here)):
         async with stream(live, hotel.kitchen(), after=after, last=header) as mine:
-            await mine.until("position")
+            await mine.until("position", seq=last)
         assert mine.frames("snapshot") == []
         assert [frame["seq"] for frame in mine.frames("event")] == [last - 1, last]
         assert [frame["data"]["id"] for frame in mine.frames("event")] == [one["id"] for one in placed[1:]]
@@ -98,7 +98,7 @@ async def test_the_header_is_newer_than_the_address(live: Live, admin: Connectio
             await order(tablet, hotel)
     now, last = await epoch(admin, hotel), await head(admin, hotel)
     async with stream(live, hotel.kitchen(), after=f"{now}:{last - 3}", last=f"{now}:{last - 1}") as mine:
-        await mine.until("position")
+        await mine.until("position", seq=last)
     assert [frame["seq"] for frame in mine.frames("event")] == [last]
 
 
@@ -124,7 +124,7 @@ async def test_a_position_that_proves_nothing_gets_a_snapshot(
             case _:
                 position = f"{now}:{last - 3}"
         async with stream(live, hotel.kitchen(), last=position) as mine:
-            await mine.until("position")
+            await mine.until("position", seq=last)
     (snapshot,) = mine.frames("snapshot")
     assert mine.frames("event") == []
     assert mine.last_id == f"{now}:{last}"

@@ -73,7 +73,7 @@ def test_an_error_of_several_lines_is_one_line(
 
 def test_the_quick_leg_leaves_out_what_needs_more(monkeypatch: pytest.MonkeyPatch) -> None:
     def fake(leg: legs.Leg, environment: Mapping[str, str], arguments: Sequence[str]) -> int:
-        more = ("browser", "slow", "debian", "mount", "alone")
+        more = ("browser", "slow", "faults", "debian", "mount", "alone")
         return 7 if leg.markers == " and ".join(f"not {marker}" for marker in more) else 0
 
     monkeypatch.setattr(legs, "_pytest", fake)
