@@ -83,6 +83,7 @@ async def test_storm(there: tuple[str, ...], tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("name", "options", "table"),
     [

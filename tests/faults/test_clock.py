@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from hub.security.principal import Principal
     from hub.settings import Settings
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow]
+# alone: its clients hang up when a heartbeat is late
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.alone]
 
 LIBRARIES = sorted(Path("/usr/lib").glob(FAKETIME))
 
