@@ -91,4 +91,7 @@ async def test_nothing_is_lost(
         await load.done(10)
         await until_ready(address, 200, "ready")
         if fault is not silence:
-            assert {client.connections for client in load.clients} == {1}, "nobody had to come back"
+            lines = [line for client in load.clients for line in client.journal]
+            # A screen that hears no heartbeat for long hangs up by itself, which is 1006.
+            closes = {line.body["code"] for line in lines if line.kind == "close"}
+            assert closes <= {1006}, "the hub sent nobody away"
