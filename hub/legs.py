@@ -38,13 +38,8 @@ QUICK = Leg(
     {},
 )
 FULL = (
-    Leg("PostgreSQL 18 and Valkey of the wheels", "not debian and not alone and not faults", {}),
-    Leg(
-        "what measures and what kills servers, with the machine to itself",
-        "(alone or faults) and not debian",
-        {},
-        alone=True,
-    ),
+    Leg("everything, on PostgreSQL 18 and Valkey of the wheels", "not debian and not alone", {}),
+    Leg("what measures, with the machine to itself", "alone", {}, alone=True),
     Leg(
         "PostgreSQL 15 and Redis 7 of the distribution",
         "not browser and not slow and not alone and (debian or not faults)",

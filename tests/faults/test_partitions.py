@@ -137,25 +137,6 @@ async def test_answers_of_postgresql_are_lost(settings: Settings, site: Site, ho
         await load.done(30)
 
 
-async def test_one_of_two_hubs_has_no_database(settings: Settings, site: Site, hotels: list[Hotel]) -> None:
-    """It says that it is not ready, and not to its screens that they are up to date; the other serves all."""
-    lonely = site.hubs.members[0]
-    # Twice the usual time: whoever was on the lonely hub finds out by a heartbeat that does not come.
-    async with checked(hotels, site.address, lambda: settings.database_url, within=10.0) as load:
-        await load.done(60)
-        site.postgres.blackhole()
-        try:
-            await until_ready(lonely.address, 503, "unavailable")
-            lonely.leaving = True  # the balancer has seen it too
-            await load.healed()
-            await load.done(60)
-        finally:
-            end(site.postgres, "forget")
-            lonely.leaving = False
-        await until_ready(lonely.address, 200, "ready")
-        await load.healed()
-
-
 @pytest.mark.parametrize("ending", ["resume", "forget"])
 async def test_silence_before_redis(settings: Settings, site: Site, hotels: list[Hotel], ending: str) -> None:
     """It is noticed within seconds; until then, and after, the log brings what Redis does not."""
