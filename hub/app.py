@@ -6,8 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -35,11 +34,11 @@ from hub.realtime.admission import Admission
 from hub.realtime.broker import Broker, BrokerDown, Channels, MemoryBroker, NoBroker
 from hub.realtime.doors import Doors
 from hub.realtime.endpoint import Endpoint
+from hub.realtime.handover import RESTARTING, Handover, send_away
 from hub.realtime.heartbeat import Heartbeat
 from hub.realtime.join import Past
 from hub.realtime.marks import Marks
 from hub.realtime.node import Node
-from hub.realtime.protocol import CloseCode
 from hub.realtime.redis_broker import RedisBroker
 from hub.realtime.relay import Relay
 from hub.realtime.shelf import open_shelf
@@ -68,7 +67,6 @@ _HEADS: Final = 2
 _OTHERS: Final = _HEADS + 1 + 1 + 1
 # More than this on one process only queue inside PostgreSQL.
 _MOST: Final = 16
-_DRAIN_BATCHES: Final = 20
 # A part that writes its last words may take so long before it is cancelled again.
 _CANCEL_SECONDS: Final = 3.0
 # A node that could not compare heads for so many intervals no longer tells its screens that they are live.
@@ -92,14 +90,9 @@ class Hub(Struct, frozen=True):
     async def drain(self) -> None:
         """Say goodbye to all sessions in batches, with spread moments to come back, and wait for them."""
         self.health.drain()
-        self.node.leaving = True
+        self.node.closed = RESTARTING
         seconds, retry_ms = self.settings.drain_seconds, self.settings.retry_ms
-        sessions = list(self.node.sessions)
-        size = max(1, -(-len(sessions) // _DRAIN_BATCHES))
-        for start in range(0, len(sessions), size):
-            for session in sessions[start : start + size]:
-                session.close(CloseCode.DRAIN, retry_ms=random.randint(retry_ms // 2, retry_ms * 2))
-            await asyncio.sleep(min(0.5, seconds / _DRAIN_BATCHES / 2))
+        await send_away(self.node, RESTARTING, seconds=seconds / 2, retry_ms=retry_ms)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds / 2):
                 await self.node.emptied()
@@ -178,13 +171,19 @@ async def open_hub(
             # The broker of one process brings only what its own relay reads.
             return broker.connected and (settings.redis_url is not None or relay.standing.is_set())
 
-        async def tell(message: bytes) -> None:
-            # What is lost here is noticed at the next sign of life of the older session.
-            with contextlib.suppress(BrokerDown):
-                await broker.publish([(channels.sessions, message)])
+        def tell(channel: str) -> Callable[[bytes], Awaitable[None]]:
+            async def publish(message: bytes) -> None:
+                # Who speaks knows that it may be lost, and says it again.
+                with contextlib.suppress(BrokerDown):
+                    await broker.publish([(channel, message)])
+
+            return publish
 
         def replaced(session: UUID) -> None:
             node.replaced(session)
+
+        def hubs(message: bytes) -> None:
+            handover.heard(message)
 
         # However many come back at once, they look at half of the connections: orders need the other half.
         turn = asyncio.Semaphore(max(1, size // 2))
@@ -197,20 +196,28 @@ async def open_hub(
             async with turn:
                 return await log.state(tenant_id, aged=not anew)
 
-        presence = Presence(database, replaced=replaced, tell=tell)
-        await broker.subscribe(channels.sessions)
+        presence = Presence(database, replaced=replaced, tell=tell(channels.sessions))
         node = Node(
             broker,
             courier,
             channels,
             log.heads,
             page,
-            heard=presence.heard,
+            heard={channels.sessions: presence.heard, channels.hubs: hubs},
             page_events=settings.replay_page,
             heads_seconds=settings.heads_seconds,
             heads_alone_seconds=settings.heads_alone_seconds,
         )
         stack.push_async_callback(node.aclose)
+        handover = Handover(
+            node,
+            lambda: reach.away,
+            tell(channels.hubs),
+            seconds=settings.drain_seconds / 2,
+            retry_ms=settings.retry_ms,
+        )
+        for channel in (channels.sessions, channels.hubs):
+            await broker.subscribe(channel)
 
         def server_time() -> str:
             return rfc3339(clock())
@@ -316,6 +323,7 @@ async def open_hub(
             "node": node.run(),
             "broker": broker.run(node),
             "relay": relay.run(),
+            "handover": handover.run(),
             "heartbeat": heartbeat.run(),
             "endpoint": endpoint.run(),
             "presence": presence.run(),

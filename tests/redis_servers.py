@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ctypes
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,7 @@ from redis.retry import Retry
 from hub.embedded.resolve import resolve_redis
 from hub.redis.cluster import SLOTS, slot_of
 from tests.conftest import memory
+from tests.ports import free_port
 
 PATIENCE: Final = 30.0
 SERVICE: Final = "orders"
@@ -32,15 +32,6 @@ _libc = ctypes.CDLL(None)
 
 def _die_with_the_tests() -> None:
     _libc.prctl(_KILLED_WITH_PARENT, signal.SIGKILL)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has at this moment."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -58,7 +49,7 @@ class RedisServer:
     """One process. Made stopped; `options` are lines of its configuration."""
 
     def __init__(self, directory: Path, options: Sequence[str], *, password: str | None = None) -> None:
-        self.port = free_ports(1)[0]
+        self.port = free_port()
         self._directory = directory / str(self.port)
         self._directory.mkdir()
         self._password = password
@@ -297,10 +288,10 @@ def redis_cluster(*, password: str | None = None) -> Iterator[RedisCluster]:
     """Of its own, for this block."""
     with tempfile.TemporaryDirectory(prefix="hub-cluster-", dir=memory()) as name, ExitStack() as stack:
         nodes = []
-        for bus in free_ports(6):
+        for _ in range(6):
             options = [
                 "cluster-enabled yes",
-                f"cluster-port {bus}",
+                f"cluster-port {free_port()}",
                 "cluster-node-timeout 1000",
                 "cluster-require-full-coverage no",
                 "cluster-replica-validity-factor 0",

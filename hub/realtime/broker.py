@@ -20,6 +20,7 @@ class Channels:
         self._namespace = namespace
         self.relay = f"{namespace}:relay"
         self.sessions = f"{namespace}:sessions"
+        self.hubs = f"{namespace}:hubs"
 
     def events(self, tenant_id: UUID) -> str:
         """Where a tenant's events are published."""

@@ -178,8 +178,8 @@ class Conversation:
         feed = await house.node.feed(principal.tenant_id)
         if self._over:
             return
-        if house.node.leaving:
-            self._refuse(CloseCode.DRAIN)
+        if (why := house.node.closed) is not None:
+            self._refuse(CloseCode.DRAIN, why)
             return
         settings = house.settings
         session = Session(

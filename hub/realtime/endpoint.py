@@ -61,9 +61,9 @@ class Endpoint:
     async def __call__(self, scope: AsgiMessage, receive: AsgiReceive, send: AsgiSend) -> None:
         await receive()  # websocket.connect
         handshakes = self.house.node.tally.handshakes
-        if self.house.node.leaving:
+        if (why := self.house.node.closed) is not None:
             handshakes["draining"] += 1
-            await _unavailable(scope, send, self.house.settings.retry_ms / 1000, "the hub is restarting")
+            await _unavailable(scope, send, self.house.settings.retry_ms / 1000, why)
             return
         spoken = SUBPROTOCOL in scope["subprotocols"]
         if not spoken or not self._origins.admit(scope["headers"]):

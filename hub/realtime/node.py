@@ -17,7 +17,7 @@ from hub.realtime.protocol import CloseCode
 from hub.realtime.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from hub.log.event import Page
     from hub.realtime.broker import Broker, Channels
@@ -36,7 +36,7 @@ class Node:
     """The feeds of this process. Call `run` in a task; it serves until cancelled.
 
     `courier` says whether events arrive by themselves at this moment; without it heads are compared more
-    often. `heard` gets what other nodes say about their sessions.
+    often. `heard` has who gets what hubs say to each other, by channel.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class Node:
         heads: Callable[[Iterable[UUID]], Awaitable[list[Head]]],
         page: Callable[[UUID, int, int], Awaitable[Page]],
         *,
-        heard: Callable[[bytes], None] = lambda _: None,
+        heard: Mapping[str, Callable[[bytes], None]],
         page_events: int,
         heads_seconds: float,
         heads_alone_seconds: float,
     ) -> None:
         self.sessions: set[Session] = set()
         self.tally = Tally()
-        self.leaving = False  # the process is about to end: no new session
+        self.closed: str | None = None  # why no new session is taken: others do
         self._empty = asyncio.Event()
         self._empty.set()
         self.heads_checked_at = float("-inf")
@@ -138,8 +138,8 @@ class Node:
             # a relay has taken over: what its predecessor had not sent is only in the log
             self._look.set()
             return
-        if channel == self._channels.sessions:
-            self._heard(message)
+        if (hear := self._heard.get(channel)) is not None:
+            hear(message)
             return
         feed = self._by_channel.get(channel)
         if feed is None:

@@ -82,8 +82,8 @@ class Streams:
 
     def _admit(self) -> None:
         seconds, why = self._admission.wait(), "Too many connect at once."
-        if self._house.node.leaving:
-            seconds, why = self._house.settings.retry_ms / 1000, "The hub is restarting."
+        if (closed := self._house.node.closed) is not None:
+            seconds, why = self._house.settings.retry_ms / 1000, f"{closed.capitalize()}."
         if seconds > 0:
             raise Unavailable(why, retry_after_seconds=math.ceil(seconds))
 

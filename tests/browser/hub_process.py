@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import socket
 import sys
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,19 +12,12 @@ from uuid import UUID
 import httpx
 
 from hub.demo.hotel import new_codes, open_hotel
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from hub.settings import Settings
 
 _SECONDS = 30.0
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class HubProcess:

@@ -45,7 +45,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._made: WeakSet[asyncio.StreamWriter] = WeakSet()  # some may still have something to send
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[asyncio.Task[None], _Gate] = {}
 
     async def __aenter__(self) -> Proxy:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
@@ -86,12 +86,17 @@ class Proxy:
         for writer in list(self._open):
             _reset(writer)
 
+    async def left(self) -> None:
+        """Wait until no connection is open any more but those that were forgotten."""
+        while here := [task for task, gate in self._serving.items() if gate is self._gate]:
+            await asyncio.wait(here, return_when=asyncio.FIRST_COMPLETED)
+
     # how it works
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer, self._gate))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
+        self._serving[task] = self._gate
+        task.add_done_callback(self._serving.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: _Gate) -> None:
         writers = [writer]

@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 # Longer than clients and hubs wait before they suspect anything.
 SILENT_SECONDS = 4.0
+# Two silences of the database, three seconds in which only the other reaches it, and all screens away.
+HANDED_OVER_SECONDS = 12.0
 
 
 class Site:
@@ -135,6 +137,34 @@ async def test_answers_of_postgresql_are_lost(settings: Settings, site: Site, ho
         assert site.postgres.cuts - cuts > 10
         await load.healed()
         await load.done(30)
+
+
+async def test_one_of_two_hubs_has_no_database(settings: Settings, site: Site, hotels: list[Hotel]) -> None:
+    """It says that it is not ready, gives its screens to the other, and takes some again when it is back."""
+    lonely = site.hubs.members[0]
+    async with checked(hotels, site.address, lambda: settings.database_url) as load:
+        await load.done(60)
+        site.postgres.blackhole()
+        try:
+            await until_ready(lonely.address, 503, "unavailable")
+            lonely.leaving = True  # the balancer has seen it too
+            async with asyncio.timeout(HANDED_OVER_SECONDS):
+                await site.clients.left()
+            await load.healed()
+            await load.done(60)
+        finally:
+            end(site.postgres, "forget")
+            lonely.leaving = False
+        await until_ready(lonely.address, 200, "ready")
+        await load.healed()
+        site.hubs.members[1].leaving = True
+        try:
+            for client in load.clients:
+                client.drop()
+            await load.healed()
+            await load.done(60)
+        finally:
+            site.hubs.members[1].leaving = False
 
 
 @pytest.mark.parametrize("ending", ["resume", "forget"])

@@ -17,6 +17,7 @@ import pytest
 from msgspec import Struct
 
 from hub.asgi import Application
+from hub.realtime.handover import RESTARTING
 from hub.realtime.protocol import SUBPROTOCOL, CloseCode
 from tests.keys import MASTER_KEY
 from tests.realtime.conftest import Live
@@ -122,11 +123,11 @@ async def test_a_server_without_answers_before_the_upgrade_refuses_as_it_can(liv
         "query_string": b"",
         "subprotocols": [SUBPROTOCOL],
     }
-    live.hub.node.leaving = True
+    live.hub.node.closed = RESTARTING
     try:
         await live.hub.app(scope, server.receive, server.send)
     finally:
-        live.hub.node.leaving = False
+        live.hub.node.closed = None
     assert server.sent == [{"type": "websocket.close"}]
 
 
