@@ -250,7 +250,7 @@ def hotels(hotels: int, rooms: int, screens: int, token_seconds: int, out: Path)
     import asyncio
 
     from bench.hotels import furnish, write_tokens
-    from hub.settings import load
+    from hub.environment import load
 
     lines = asyncio.run(furnish(load(os.environ), hotels, rooms, token_seconds, screens))
     write_tokens(out, lines)

@@ -28,8 +28,8 @@ from bench.plan import Device
 from bench.processes import tree
 from hub.db.migrate import create_database, migrate
 from hub.embedded import throw_away
+from hub.environment import is_set, load
 from hub.errors import InvalidInput, SettingError, Unavailable
-from hub.settings import is_set, load
 from hub.web.listener import bind
 from hub.workers import spawn
 

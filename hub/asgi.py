@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from hub.app import open_hub
+from hub.environment import load
 from hub.errors import HubError
-from hub.settings import load
 
 if TYPE_CHECKING:
     from hub.app import Hub

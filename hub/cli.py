@@ -58,7 +58,7 @@ def serve(workers: int, embedded: bool, host: str | None, port: int | None) -> N
 def migrate(version: int | None, down: bool) -> None:
     """Bring the database of HUB_DATABASE_URL to a version of the schema."""
     from hub.db.migrate import migrate as run
-    from hub.settings import TO_MIGRATE, load
+    from hub.environment import TO_MIGRATE, load
 
     ran = asyncio.run(run(load(os.environ, TO_MIGRATE), to=version, down=down, say=click.echo))
     if not ran:

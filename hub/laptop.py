@@ -15,8 +15,8 @@ from hub.db.migrate import create_database, drop_database, migrate
 from hub.embedded import start, throw_away
 from hub.embedded.account import server_account
 from hub.embedded.home import default_home, make_home
+from hub.environment import TO_MIGRATE, is_set, load
 from hub.errors import SettingError
-from hub.settings import TO_MIGRATE, is_set, load
 
 if TYPE_CHECKING:
     from hub.embedded import Servers

@@ -21,10 +21,10 @@ import uvloop
 
 from hub.app import open_hub, part_ended, pool_size
 from hub.db.scope import utc_now
+from hub.environment import load
 from hub.errors import HubError, SettingError
 from hub.meters import Desk
 from hub.realtime.handshake import checked
-from hub.settings import load
 from hub.telemetry import logs
 from hub.telemetry.board import Board
 from hub.web.listener import BACKLOG, bind, bind_metrics, tls_context

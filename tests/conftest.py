@@ -22,10 +22,11 @@ import uvloop
 from hub.db.database import Database
 from hub.db.migrate import migrate
 from hub.db.pool import Role, create_pool
+from hub.environment import TO_MIGRATE, load
 from hub.security.keyring import place
 from hub.security.sealing import MasterKeys
 from hub.security.tokens import TokenKey
-from hub.settings import TO_MIGRATE, Settings, load
+from hub.settings import Settings
 from tests.factories import Hotel, make_hotel
 from tests.keys import MASTER_KEY as MASTER_KEY
 

@@ -20,9 +20,9 @@ from bench.peers.plan import HubAccess, Shape
 from hub.db.migrate import create_database, migrate
 from hub.db.pool import Role, connect
 from hub.embedded import throw_away
+from hub.environment import load
 from hub.errors import Unavailable
 from hub.log.store import RelayLog
-from hub.settings import load
 
 if TYPE_CHECKING:
     from hub.settings import Settings

@@ -19,8 +19,8 @@ from msgspec import Struct
 from bench.machine import pinned
 from bench.peers import software
 from bench.peers.software import NCHAN_MODULE, SERVERS, Software
+from hub.environment import load
 from hub.errors import Unavailable
-from hub.settings import load
 from hub.web.listener import bind
 from hub.workers import spawn
 

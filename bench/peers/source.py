@@ -14,11 +14,11 @@ from msgspec import Struct
 from bench.peers.post import publish_command
 from bench.peers.speech import KIND, document, event, server_frame
 from hub.db.pool import Role, connect
+from hub.environment import load
 from hub.log.store import RelayLog
 from hub.realtime.broker import Channels
 from hub.realtime.marks import Marks
 from hub.security.sealing import derived
-from hub.settings import load
 
 if TYPE_CHECKING:
     from bench.peers.plan import HubAccess

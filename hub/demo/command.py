@@ -10,10 +10,10 @@ from rich.console import Console
 
 from hub.demo.check import check as run_check
 from hub.demo.hotel import NAME, PEOPLE, ROOMS, SLUG, hire, new_codes, open_hotel
+from hub.environment import load
 from hub.errors import SettingError
 from hub.laptop import start_missing
 from hub.serve import serve
-from hub.settings import load
 from hub.telemetry import logs
 from hub.web.listener import bind
 

@@ -16,13 +16,14 @@ from rich.table import Table
 
 from hub.db.database import Database
 from hub.db.pool import Role, create_pool
+from hub.environment import load
 from hub.keys import master, rotation
 from hub.keys.master import ALL_SIGNING_KEYS
 from hub.keys.reencrypt import ALL_DATA_KEYS, Reencryption
 from hub.security.principal import PLATFORM
 from hub.security.sealing import MasterKeys, kid_of
 from hub.security.vault import Vault
-from hub.settings import Settings, load
+from hub.settings import Settings
 
 if TYPE_CHECKING:
     import asyncpg

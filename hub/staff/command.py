@@ -17,6 +17,7 @@ from hub.db.database import Database
 from hub.db.ids import uuid7
 from hub.db.pool import Role, create_pool
 from hub.db.scope import Actor, Scope
+from hub.environment import load
 from hub.errors import NotFound
 from hub.security.passwords import Passwords, check_new
 from hub.security.permissions import StaffRole
@@ -24,7 +25,7 @@ from hub.security.principal import PLATFORM
 from hub.security.sealing import MasterKeys
 from hub.security.vault import Vault
 from hub.security.words import canonical_email, plain_text
-from hub.settings import Settings, load
+from hub.settings import Settings
 from hub.staff import store
 from hub.staff.account import set_password
 from hub.staff.model import check_role

@@ -14,10 +14,10 @@ from hub.db.database import Database
 from hub.db.ids import uuid7
 from hub.db.pool import Role, create_pool
 from hub.db.scope import Actor
+from hub.environment import load
 from hub.errors import InvalidInput
 from hub.security.sealing import MasterKeys
 from hub.security.vault import Vault
-from hub.settings import load
 from hub.tenants.commands import Platform
 from hub.tenants.model import ChangeTenant, CreateTenant, Status, Tenant
 from hub.web.cursor import read_text_cursor

@@ -9,9 +9,9 @@ import asyncpg
 import msgspec
 
 from hub.db.migrate import create_database, migrate
+from hub.environment import TO_MIGRATE, load
 from hub.security.keyring import place
 from hub.security.sealing import MasterKeys
-from hub.settings import TO_MIGRATE, load
 from tests.conftest import MASTER_KEY, TOKEN_KEY
 from tests.factories import make_hotel
 

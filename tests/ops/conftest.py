@@ -12,10 +12,10 @@ import pytest
 
 from hub.db.migrate import create_database, migrate
 from hub.embedded import throw_away
+from hub.environment import TO_MIGRATE, load
 from hub.security.keyring import new_signing_key
 from hub.security.sealing import MasterKeys
 from hub.security.vault import Vault
-from hub.settings import TO_MIGRATE, load
 from tests.conftest import MASTER_KEY
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from cryptography.x509.oid import NameOID
 
 from hub import cli
 from hub.db.scope import utc_now
+from hub.environment import load
 from hub.ops.doctor.examination import examine
 from hub.ops.doctor.server import judge
-from hub.settings import load
 from tests.ops.conftest import PLATFORM
 from tests.ops.findings import said, troubles
 

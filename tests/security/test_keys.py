@@ -16,11 +16,12 @@ from click.testing import CliRunner, Result
 from hub import cli
 from hub.db.database import Database
 from hub.db.ids import uuid7
+from hub.environment import load
 from hub.errors import SettingError
 from hub.keys import master, rotation
 from hub.keys.command import Access, opened
 from hub.security.principal import PLATFORM
-from hub.settings import MasterKey, load
+from hub.settings import MasterKey
 from tests.conftest import MASTER_KEY
 from tests.factories import Hotel
 from tests.realtime.conftest import Live, running

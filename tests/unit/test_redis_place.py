@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from hub.environment import load
 from hub.errors import SettingError
 from hub.redis.place import Login, parse
-from hub.settings import load
 
 SECRET = "open-sesame"
 

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from hub.db.pool import DATABASE_ERRORS, Role
 from hub.db.scope import utc_now
+from hub.environment import load
 from hub.errors import SettingError
 from hub.ops.doctor import cache, clock, keys, local, replicas, schema, server
 from hub.ops.doctor.finding import Finding, error, ok
-from hub.settings import Settings, load
+from hub.settings import Settings
 
 
 async def examine(environ: Mapping[str, str], *, now: Callable[[], datetime] = utc_now) -> list[Finding]:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from hub.environment import TO_MIGRATE, is_set, load
 from hub.errors import SettingError
-from hub.settings import TO_MIGRATE, is_set, load
 
 SECRET = base64.b64encode(b"\x01" * 32).decode()
 LONGER = base64.b64encode(b"\x01" * 33).decode()
