@@ -4,6 +4,7 @@ which would be added to every latency."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -23,6 +24,7 @@ class Metronome:
 
     def __enter__(self) -> Metronome:
         os.set_blocking(self._reading, False)
+        os.set_blocking(self._writing, False)
         self._loop.add_reader(self._reading, self._woken)
         self._thread.start()
         return self
@@ -43,7 +45,8 @@ class Metronome:
                 wait = moment - time.monotonic()
             if self._ended.is_set():
                 return
-            os.write(self._writing, b"\0")
+            with contextlib.suppress(BlockingIOError):  # a full pipe wakes the loop too
+                os.write(self._writing, b"\0")
 
     def _woken(self) -> None:
         os.read(self._reading, 65_536)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
+import threading
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,12 +12,28 @@ import pytest
 from bench.ceiling.record import Recording, Statement
 from bench.crowd.crowd import check_descriptors, ports, sources_for
 from bench.histogram import Histogram
+from bench.hotels import room_for
 from bench.machine import Cores, Machine
-from bench.mix.run import bound
+from bench.metronome import Metronome
+from bench.mix.findings import bound
 from bench.mix.search import highest
 from bench.mix.words import SHARES, Tally
 from bench.picture import draw, page
-from bench.report import Chart, Column, Findings, Report, Row, Table, cell, median_row, shown
+from bench.place import busy_note
+from bench.report import (
+    Chart,
+    Column,
+    Findings,
+    Report,
+    Row,
+    Table,
+    cell,
+    median_row,
+    ms,
+    percentiles,
+    points,
+    shown,
+)
 from bench.results import Verdict
 from hub.errors import InvalidInput, SettingError
 
@@ -60,6 +78,42 @@ def test_limits() -> None:
 def test_medians_of_windows() -> None:
     rows: list[Row] = [{"n": n, "name": "a", "gone": None} for n in (9, 1, 5)]
     assert median_row(rows) == {"n": 5, "name": "a", "gone": None}
+
+
+def test_parts_of_rows_and_series() -> None:
+    took = Histogram()
+    for _ in range(50):
+        took.add(0.002)
+    found = percentiles(took, 50, 99, prefix="calm_")
+    assert found == {"calm_p50": ms(took, 0.5), "calm_p99": None}
+    rows: list[Row] = [{"n": 1, "us": 2.5}, {"n": 2, "us": None}, {"n": 3}, {"n": 4, "us": 0}]
+    assert points(rows, "n", "us") == [(1.0, 2.5), (4.0, 0.0)]
+    assert points([{"query": "menu", "p95": 3}], "query", "p95") == [("menu", 3.0)]
+
+
+def test_others_on_this_machine_are_told() -> None:
+    quiet: list[Row] = [{"others": 0.1}, {"others": None}, {}]
+    assert busy_note(quiet) == []
+    assert busy_note([*quiet, {"others": 0.52}])[0].startswith("others used 0.5 cores")
+
+
+@pytest.mark.parametrize(("devices", "hotels"), [(1, 1), (100, 1), (101, 2)])
+def test_hotels_have_room_for_all_devices(devices: int, hotels: int) -> None:
+    room = room_for(devices)
+    assert (room.count, room.devices) == (hotels, 100 * hotels)
+
+
+def test_a_metronome_ends_though_its_loop_was_busy() -> None:
+    async def busy() -> None:
+        with Metronome([0.0] * 100_000, lambda: None):
+            for thread in threading.enumerate():
+                if thread.name == "metronome":
+                    thread.join(5)  # nobody reads meanwhile, and a pipe holds fewer
+
+    working = threading.Thread(target=asyncio.run, args=(busy(),), daemon=True)
+    working.start()
+    working.join(10)
+    assert not working.is_alive()
 
 
 def test_cells() -> None:
