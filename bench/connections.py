@@ -7,32 +7,24 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-import uvloop
-from msgspec import Struct
-from msgspec.structs import asdict
-
 from bench.crowd.crowd import Crowd, assembled, check_descriptors
-from bench.hotels import Hotels
-from bench.place import UNLIMITED, Live, Meter, Where, busy_note, opened
-from bench.processes import resident_mib
-from bench.report import Chart, Column, Findings, Output, Row, Table, console, finish, ms, now
+from bench.hotels import room_for
+from bench.measure import Asked, Site, measured
+from bench.place import UNLIMITED, Meter, busy_note, hub_mib
+from bench.report import Chart, Column, Findings, Row, Table, number, percentiles, points
 from hub.errors import InvalidInput
 
 if TYPE_CHECKING:
     from bench.crowd.words import Joins, Seen
     from bench.place import Used
-    from bench.target import Target
 
-_ROOMS, _SCREENS = 90, 10  # nine tablets to one kitchen screen
 _SETTLE_SECONDS: Final = 2.5  # presence is written, the last snapshots have been read
 _LOOK_SECONDS: Final = 2.0
 
 
-class Options(Struct, frozen=True, kw_only=True):
+class Options(Asked, frozen=True, kw_only=True):
     """What `bench connections --help` describes."""
 
-    where: Where
-    output: Output
     sessions: tuple[int, ...]
     hold: float
     rest: float
@@ -48,67 +40,50 @@ class Options(Struct, frozen=True, kw_only=True):
 
 def run(options: Options) -> int:
     """Measure, show, write; the exit code. Raises HubError when it cannot be."""
-    shown, started, where = console(), now(), options.where
-    where.check()
-    options.output.check()
-    most = options.sessions[-1]
+    options.check()
+    most, where = options.sessions[-1], options.where
     check_descriptors(most, min(where.workers, where.clients) if where.url is None else where.clients)
-    cores = where.cores()
-    hotels = Hotels(-(-most // (_ROOMS + _SCREENS)), _ROOMS, _SCREENS)
     environ = {} if options.admission else UNLIMITED
-    with opened(where, cores, shown, hotels, environ=environ, needs_both=False) as target:
-        if len(target.devices) < most:
-            raise InvalidInput(
-                f"the token file has {len(target.devices)} devices, --sessions asks for {most}: make more "
-                "with `bench hotels`, or ask for fewer",
-                field="sessions",
-            )
-        with Live(shown) as live:
-            findings = uvloop.run(_measure(options, target, cores.clients, live))
-        return finish(
-            "connections",
-            started,
-            findings,
-            target=target,
-            cores=cores,
-            options=asdict(options),
-            output=options.output,
-            console=shown,
+    return measured("connections", options, _measure, room_for(most), environ=environ, needs_both=False)
+
+
+async def _measure(options: Options, site: Site) -> Findings:
+    target, most = site.target, options.sessions[-1]
+    if len(target.devices) < most:
+        raise InvalidInput(
+            f"the token file has {len(target.devices)} devices, --sessions asks for {most}: make more "
+            "with `bench hotels`, or ask for fewer",
+            field="sessions",
         )
-
-
-async def _measure(options: Options, target: Target, cores: tuple[int, ...] | None, live: Live) -> Findings:
     rows: list[Row] = []
     held: list[Row] = []
     joins: list[Joins] = []
-    tokens = [device.token for device in target.devices][: options.sessions[-1]]
-    sources = options.sources
     async with assembled(
         target.address,
-        tokens,
-        clients=options.where.clients,
+        [device.token for device in target.devices][:most],
+        clients=site.clients,
         window=options.window,
-        cores=cores,
-        sources=sources,
+        cores=site.cores.clients,
+        sources=options.sources,
     ) as crowd:
-        empty = resident_mib(target.roots["hub"]) if target.roots else 0.0
+        empty = hub_mib(target)
         before, memory = 0, empty
         for count in options.sessions:
-            heed = _coming(live.begin(f"{count:,} sessions", count), before)
+            heed = _coming(site.live.begin(f"{count:,} sessions", count), before)
             meter = Meter(target.roots)
             came = await crowd.open(count, options.patience, heed)
             used = meter.read()
             joins.append(came)
             await asyncio.sleep(min(_SETTLE_SECONDS, options.rest))
-            now_mib = resident_mib(target.roots["hub"]) if target.roots else 0.0
+            now_mib = hub_mib(target)
             row = _row(count, came, used)
             if target.roots:
                 row["kb"] = round((now_mib - empty) * 1024 / count, 2)
                 row["kb_more"] = round((now_mib - memory) * 1024 / max(1, came.live), 2)
                 row["hub_mib"] = round(now_mib, 1)
             before, memory = before + came.live, now_mib
-            seconds = options.hold if count == options.sessions[-1] else options.rest
-            row |= await _rest(crowd, target, seconds, live, held)
+            seconds = options.hold if count == most else options.rest
+            row |= await _rest(crowd, site, seconds, held)
             rows.append(row)
     return _findings(options, rows, held, joins)
 
@@ -121,20 +96,19 @@ def _row(count: int, came: Joins, used: Used) -> Row:
     return {
         "sessions": count,
         "came": came.live,
-        "accepts": round(came.live / came.seconds, 1) if came.seconds else None,
+        "accepts": came.a_second,
         "accept_us": round(1e6 * used.servers["hub"] / max(1, came.live)) if used.servers else None,
-        "p50": ms(came.took, 0.5),
-        "p99": ms(came.took, 0.99),
+        **percentiles(came.took, 50, 99),
         "refused": came.refused,
         "failed": sum(came.failed.values()),
     }
 
 
-async def _rest(crowd: Crowd, target: Target, seconds: float, live: Live, held: list[Row]) -> Row:
+async def _rest(crowd: Crowd, site: Site, seconds: float, held: list[Row]) -> Row:
     """Leave all sessions alone for so long."""
-    bar = live.begin("  at rest", seconds)
+    bar = site.live.begin("  at rest", seconds)
     await crowd.look()
-    meter, started = Meter(target.roots), time.monotonic()
+    meter, started = Meter(site.target.roots), time.monotonic()
     lost, stale, frames, clients, shares = 0, 0, 0, 0.0, []
     hub, postgres, span, busy = 0.0, 0.0, 0.0, 0.0
     seen: Seen | None = None
@@ -157,7 +131,7 @@ async def _rest(crowd: Crowd, target: Target, seconds: float, live: Live, held: 
         held.append({"second": round(spent), "live": seen.live, "idle": 100 * shares[-1] if shares else None})
     row: Row = {"rest": round(seconds), "live": seen.live if seen else None, "lost": lost, "stale": stale}
     row["frames"] = round(frames / span) if span else None
-    if target.roots and shares:
+    if shares:
         row["idle"] = round(100 * hub / span, 2)
         row["idle_median"] = round(100 * sorted(shares)[len(shares) // 2], 2)
         row["postgres"] = round(100 * postgres / span, 2)
@@ -203,37 +177,30 @@ def _findings(options: Options, rows: list[Row], held: list[Row], joins: list[Jo
             rows,
         )
     )
-    counts = [float(row["sessions"] or 0) for row in rows if not isinstance(row["sessions"], str)]
     for key, title, unit in (
         ("kb", "memory a session", "KB"),
         ("accepts", "coming in", "a second"),
         ("idle", "CPU at rest", "% of a core"),
     ):
-        line = [(x, float(v)) for x, row in zip(counts, rows, strict=True) if (v := row.get(key)) is not None]
-        findings.charts.append(Chart(title, "sessions", unit, {title: list(line)}))
-    line = [(float(row["second"] or 0), float(v)) for row in held if (v := row.get("idle")) is not None]
-    findings.charts.append(Chart("CPU while held", "look", "% of a core", {"hub": list(line)}))
-    for number, row in enumerate(rows):
+        findings.charts.append(Chart(title, "sessions", unit, {title: points(rows, "sessions", key)}))
+    findings.charts.append(
+        Chart("CPU while held", "look", "% of a core", {"hub": points(held, "second", "idle")})
+    )
+    for place, row in enumerate(rows):
         if row["failed"]:
-            told = ", ".join(f"{count} {why}" for why, count in joins[number].failed.items())
+            told = ", ".join(f"{count} {why}" for why, count in joins[place].failed.items())
             findings.slow.append(f"{row['sessions']} sessions: {row['failed']} did not come in: {told}")
-        retries = ", ".join(f"{count} x {why}" for why, count in joins[number].retries.items())
+        retries = ", ".join(f"{count} x {why}" for why, count in joins[place].retries.items())
         if retries:
             findings.notes.append(f"{row['sessions']} sessions: attempts that were repeated: {retries}")
     lost = sum(int(row["lost"] or 0) for row in rows)
     findings.limit("sessions lost at rest", lost, options.max_lost, "sessions")
-    findings.limit("memory a session", _number(last, "kb"), options.max_kb, "KB")
-    findings.limit("CPU at rest", _number(last, "idle"), options.max_idle, "% of a core")
-    accepts = _number(rows[-1], "accepts") or 0.0
+    findings.limit("memory a session", number(last.get("kb")), options.max_kb, "KB")
+    findings.limit("CPU at rest", number(last.get("idle")), options.max_idle, "% of a core")
+    accepts = number(last["accepts"]) or 0.0
     if options.min_accepts is not None and accepts < options.min_accepts:
         findings.slow.append(f"{accepts:.0f} sessions came in a second, wanted are {options.min_accepts:g}")
-    others = [_number(row, "others") for row in rows]
-    findings.notes += busy_note(others)
+    findings.notes += busy_note(rows)
     if not lost and not any(row["failed"] or row["stale"] for row in rows):
         findings.good = f"all {last['live']} sessions were live, heard every heartbeat, and none was lost"
     return findings
-
-
-def _number(row: Row, key: str) -> float | None:
-    value = row.get(key)
-    return None if value is None or isinstance(value, str) else float(value)

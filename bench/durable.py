@@ -8,7 +8,7 @@ from bench.ceiling.sql import CONNECTIONS, prepared
 from bench.mix.crew import assembled
 from bench.mix.words import PLACE_ONLY
 from bench.place import Meter
-from bench.report import Column, Row, Table, ms
+from bench.report import Column, Row, Table, percentiles
 
 if TYPE_CHECKING:
     from bench.target import Target
@@ -33,24 +33,20 @@ async def measure(
             tally = await crew.saturate(2 * CONNECTIONS, seconds)
             used = meter.read()
             hub = tally.done / seconds
-            meter = Meter(target.roots)
-            done = await ceiling.run(PLACE_ONLY, seconds)
-            alone = meter.read()
-            sql = done.done / done.seconds
+            alone = await ceiling.measured(PLACE_ONLY, seconds, target.roots)
             rows.append(
                 {
                     "turn": turn + 1,
                     "hub": round(hub, 1),
-                    "sql": round(sql, 1),
-                    "ratio": round(hub / sql, 3) if sql else None,
-                    "p50": ms(tally.whole(), 0.5),
-                    "p99": ms(tally.whole(), 0.99),
+                    "sql": round(alone.rate, 1),
+                    "ratio": round(hub / alone.rate, 3) if alone.rate else None,
+                    **percentiles(tally.whole(), 50, 99),
                     "errors": sum(tally.errors.values()),
                     "hub_cores": used.cores("hub"),
                     "postgres_cores": used.cores("PostgreSQL"),
                     "client_cores": round(tally.cpu_seconds / seconds, 2),
-                    "sql_postgres_cores": alone.cores("PostgreSQL"),
-                    "sql_client_cores": round(done.cpu_seconds / done.seconds, 2),
+                    "sql_postgres_cores": alone.postgres,
+                    "sql_client_cores": alone.client,
                 }
             )
     return rows

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
-
-import uvloop
-from msgspec import Struct
-from msgspec.structs import asdict
 
 from bench.crowd.crowd import Crowd, assembled
 from bench.crowd.words import Heard
 from bench.hand import Hand
 from bench.hotels import Hotels
 from bench.machine import pinned
-from bench.place import UNLIMITED, Live, Meter, Where, busy_note, opened
-from bench.report import Chart, Column, Findings, Output, Row, Table, console, finish, median_row, ms, now
+from bench.measure import Asked, Site, measured
+from bench.place import UNLIMITED, Meter, busy_note
+from bench.report import Chart, Column, Findings, Row, Table, median_row, number, percentiles, points
 from hub.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -24,14 +23,13 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 30.0
 _WARM_EVENTS: Final = 3
+_JOINING: Final = 200  # handshakes under way at one time
 _ALONE: Final = Hotels(1, 1)  # for what an event costs by itself
 
 
-class Options(Struct, frozen=True, kw_only=True):
+class Options(Asked, frozen=True, kw_only=True):
     """What `bench fanout --help` describes."""
 
-    where: Where
-    output: Output
     sessions: tuple[int, ...]
     windows: int
     seconds: float
@@ -41,33 +39,11 @@ class Options(Struct, frozen=True, kw_only=True):
 
 def run(options: Options) -> int:
     """Measure, show, write; the exit code. Raises HubError when it cannot be."""
-    shown, started, where = console(), now(), options.where
-    where.check()
-    options.output.check()
+    options.check()
     most = options.sessions[-1]
     screens = max(1, most // 10)
-    cores = where.cores()
     hotels = Hotels(1, most - screens + 1, screens + 1)
-    with opened(where, cores, shown, hotels, others=_ALONE, environ=UNLIMITED) as target:
-        crowded, alone = _hotels(target.devices)
-        if len(crowded) - 1 < most:
-            raise InvalidInput(
-                f"the largest hotel of the token file has {len(crowded)} devices, and {most} sessions need "
-                "one more: `bench hotels --hotels 2 --rooms N --screens N` makes larger ones",
-                field="sessions",
-            )
-        with Live(shown) as live, pinned(cores.clients):
-            findings = uvloop.run(_measure(options, target, crowded, alone, cores.clients, live))
-        return finish(
-            "fanout",
-            started,
-            findings,
-            target=target,
-            cores=cores,
-            options=asdict(options),
-            output=options.output,
-            console=shown,
-        )
+    return measured("fanout", options, _measure, hotels, others=_ALONE, environ=UNLIMITED)
 
 
 def _hotels(devices: list[Device]) -> tuple[list[Device], list[Device]]:
@@ -79,64 +55,69 @@ def _hotels(devices: list[Device]) -> tuple[list[Device], list[Device]]:
     return ordered[-1], ordered[0] if len(ordered) > 1 else []
 
 
-async def _measure(
-    options: Options,
-    target: Target,
-    crowded: list[Device],
-    alone: list[Device],
-    cores: tuple[int, ...] | None,
-    live: Live,
-) -> Findings:
-    cook = next(device for device in crowded if device.kind == "kitchen")
-    tokens = [device.token for device in crowded if device is not cook][: options.sessions[-1]]
+async def _measure(options: Options, site: Site) -> Findings:
+    crowded, alone = _hotels(site.target.devices)
+    most = options.sessions[-1]
+    if len(crowded) - 1 < most:
+        raise InvalidInput(
+            f"the largest hotel of the token file has {len(crowded)} devices, and {most} sessions need "
+            "one more: `bench hotels --hotels 2 --rooms N --screens N` makes larger ones",
+            field="sessions",
+        )
     rows: list[Row] = []
     base = None
-    clients = options.where.clients
-    if target.roots and alone:
-        base = await _base(options, target, alone, cores, live)
-    async with assembled(target.address, tokens, clients=clients, window=200, cores=cores) as crowd:
-        hand = await Hand.joined(target.address, cook.token)
-        try:
+    with pinned(site.cores.clients):  # the hand works in this process
+        if site.target.roots and alone:
+            base = await _base(options, site, alone)
+        async with _joined(site, crowded, most) as (crowd, hand):
             for count in options.sessions:
-                bar = live.begin(f"{count:,} sessions", options.windows)
-                await crowd.open(count, 120.0, lambda n, no, bar=bar: bar(0, f"{n:,} in"))  # type: ignore[misc]
-                windows = []
-                await _window(crowd, hand, target, 0.0, events=_WARM_EVENTS)
-                for number in range(options.windows):
-                    windows.append(await _window(crowd, hand, target, options.seconds))
-                    bar(number + 1, _told(windows[-1]))
-                row = median_row(windows)
-                row["missing"] = sum(int(one["missing"] or 0) for one in windows)
-                row["repeated"] = sum(int(one["repeated"] or 0) for one in windows)
-                if base is not None and (event := row.get("event_us")) is not None:
-                    row["net_us"] = round((float(event) - base) / count, 2)
+                row = await _sessions(options, site, crowd, hand, count)
+                if base is not None and (event := number(row["event_us"])) is not None:
+                    row["net_us"] = round((event - base) / count, 2)
                 rows.append(row)
-        finally:
-            hand.leave()
-    return _findings(options, target, rows, base)
+    return _findings(options, site.target, rows, base)
 
 
-async def _base(
-    options: Options,
-    target: Target,
-    devices: list[Device],
-    cores: tuple[int, ...] | None,
-    live: Live,
-) -> float:
-    """CPU of the hub for an event that one session gets, in microseconds."""
+@asynccontextmanager
+async def _joined(site: Site, devices: list[Device], most: int) -> AsyncIterator[tuple[Crowd, Hand]]:
+    """A kitchen screen that acts, and so many others of its hotel; they are not connected yet."""
+    address = site.target.address
     cook = next(device for device in devices if device.kind == "kitchen")
-    tokens = [next(device for device in devices if device is not cook).token]
-    async with assembled(target.address, tokens, clients=1, window=1, cores=cores) as crowd:
-        hand = await Hand.joined(target.address, cook.token)
+    tokens = [device.token for device in devices if device is not cook][:most]
+    async with assembled(
+        address, tokens, clients=site.clients, window=_JOINING, cores=site.cores.clients
+    ) as crowd:
+        hand = await Hand.joined(address, cook.token)
         try:
-            bar = live.begin("one session", 1)
-            await crowd.open(1, 30.0, lambda live, no: None)
-            await _window(crowd, hand, target, 0.0, events=20)
-            row = await _window(crowd, hand, target, options.seconds)
-            bar(1, _told(row))
-            return float(row["event_us"] or 0)
+            yield crowd, hand
         finally:
             hand.leave()
+
+
+async def _base(options: Options, site: Site, devices: list[Device]) -> float:
+    """CPU of the hub for an event that one session gets, in microseconds."""
+    async with _joined(site, devices, 1) as (crowd, hand):
+        bar = site.live.begin("one session", 1)
+        await crowd.open(1, 30.0, lambda live, no: None)
+        await _window(crowd, hand, site.target, 0.0, events=20)
+        row = await _window(crowd, hand, site.target, options.seconds)
+        bar(1, _told(row))
+        return float(row["event_us"] or 0)
+
+
+async def _sessions(options: Options, site: Site, crowd: Crowd, hand: Hand, count: int) -> Row:
+    """The medians of its windows, with so many sessions."""
+    bar = site.live.begin(f"{count:,} sessions", options.windows)
+    await crowd.open(count, 120.0, lambda live, no: bar(0, f"{live:,} in"))
+    windows = []
+    await _window(crowd, hand, site.target, 0.0, events=_WARM_EVENTS)
+    for done in range(options.windows):
+        windows.append(await _window(crowd, hand, site.target, options.seconds))
+        bar(done + 1, _told(windows[-1]))
+    row = median_row(windows)
+    for key in ("missing", "repeated"):
+        row[key] = sum(int(one[key] or 0) for one in windows)
+    return row
 
 
 async def _window(crowd: Crowd, hand: Hand, target: Target, seconds: float, *, events: int = 1) -> Row:
@@ -157,6 +138,7 @@ async def _window(crowd: Crowd, hand: Hand, target: Target, seconds: float, *, e
         done += 1
     used = meter.read()
     seen = await crowd.look()
+    took = heard.from_commit if target.one_clock else heard.from_sent
     if done % 2:
         again = await crowd.listen(time.monotonic(), _PATIENCE)
         await hand.call("menu.sold_out", {"menu_item_id": dish, "sold_out": False})
@@ -168,10 +150,8 @@ async def _window(crowd: Crowd, hand: Hand, target: Target, seconds: float, *, e
         "deliveries": round(heard.count / used.seconds),
         "event_us": None if hub is None else round(1e6 * hub / done, 1),
         "us": None if hub is None else round(1e6 * hub / max(1, heard.count), 2),
-        "p50": ms(heard.from_commit if target.one_clock else heard.from_sent, 0.5),
-        "p99": ms(heard.from_commit if target.one_clock else heard.from_sent, 0.99),
-        "sent_p50": ms(heard.from_sent, 0.5),
-        "sent_p99": ms(heard.from_sent, 0.99),
+        **percentiles(took, 50, 99),
+        **percentiles(heard.from_sent, 50, 99, prefix="sent_"),
         "hub": used.cores("hub"),
         "client": round(seen.cpu_seconds / used.seconds, 3),
         "missing": sessions * done - heard.count,
@@ -209,18 +189,13 @@ def _findings(options: Options, target: Target, rows: list[Row], base: float | N
             rows,
         )
     )
-    names = [f"{row['sessions']:,}" for row in rows]
+    named = [row | {"sessions": f"{row['sessions']:,}"} for row in rows]
     for keys, title, unit in (
         (("us", "net_us"), "CPU of the hub a delivery", "us"),
         (("p50", "p99"), f"{since} → frame", "ms"),
     ):
-        series = {
-            key: [
-                (n, float(v)) for n, row in zip(names, rows, strict=True) if (v := row.get(key)) is not None
-            ]
-            for key in keys
-        }
-        findings.charts.append(Chart(title, "sessions", unit, {k: list(v) for k, v in series.items() if v}))
+        series = {key: line for key in keys if (line := points(named, "sessions", key))}
+        findings.charts.append(Chart(title, "sessions", unit, series))
     for row in rows:
         name = f"{row['sessions']} sessions"
         if row["missing"]:
@@ -231,17 +206,13 @@ def _findings(options: Options, target: Target, rows: list[Row], base: float | N
             findings.notes.append(
                 f"{name}: the client was as busy as the hub: deliveries/s are its limit too"
             )
-        findings.limit(f"{name}: CPU a delivery", _float(row["us"]), options.max_us, "us")
-        findings.limit(f"{name}: p99", _float(row["p99"]), options.max_p99, "ms")
+        findings.limit(f"{name}: CPU a delivery", number(row["us"]), options.max_us, "us")
+        findings.limit(f"{name}: p99", number(row["p99"]), options.max_p99, "ms")
     if base is not None:
         findings.notes.append(
             f"an event for one session costs the hub {base:.0f} us (command, relay, Redis, delivery); "
             "'net us' takes that off"
         )
-    findings.notes += busy_note([_float(row["others"]) for row in rows])
+    findings.notes += busy_note(rows)
     findings.good = "every event came to every session, once"
     return findings
-
-
-def _float(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

@@ -54,6 +54,11 @@ class Hotels(Struct, frozen=True):
         return self.count * (self.rooms + self.screens)
 
 
+def room_for(devices: int) -> Hotels:
+    """Hotels of 100 devices, for at least so many: nine tablets to one kitchen screen."""
+    return Hotels(-(-devices // 100), rooms=90, screens=10)
+
+
 class Line(Struct, frozen=True, forbid_unknown_fields=True):
     """One line of a token file."""
 

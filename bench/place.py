@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,8 @@ from msgspec import Struct
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.machine import Cores, allotted, available_cores
-from bench.processes import CpuTimes, busy_seconds, cpu_times
+from bench.processes import CpuTimes, busy_seconds, cpu_times, resident_mib
+from bench.report import number
 from bench.target import elsewhere, own
 from hub.errors import SettingError
 
@@ -20,17 +21,21 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.hotels import Hotels
+    from bench.report import Row
     from bench.target import Target
 
-# A hub that lets everybody in and refuses nobody: what is measured is what it can, not what it allows.
-UNLIMITED: Mapping[str, str] = {
-    "HUB_ACCEPTS_PER_SECOND": "100000",
-    "HUB_ACCEPTS_BURST": "1000000",
+# One address plays all hotels, and what is measured is what a hub can, not what it allows.
+NO_LIMITS: Final[Mapping[str, str]] = {
     "HUB_LIMIT_IP": "99999999/minute",
     "HUB_LIMIT_DEVICE": "99999999/minute",
     "HUB_LIMIT_TENANT": "99999999/minute",
 }
-
+# And everybody may come in at once.
+UNLIMITED: Final[Mapping[str, str]] = {
+    "HUB_ACCEPTS_PER_SECOND": "100000",
+    "HUB_ACCEPTS_BURST": "1000000",
+    **NO_LIMITS,
+}
 
 # With more cores busy than that elsewhere, a number says too much about the neighbours.
 _OTHERS: Final = 0.15
@@ -167,12 +172,17 @@ class Live:
         return lambda done, state: self._progress.update(task, completed=min(done, total), state=state)
 
 
-def busy_note(others: list[float | None]) -> list[str]:
-    """A warning when somebody else used the machine."""
-    most = max((one for one in others if one is not None), default=0.0)
-    return (
-        [f"others used {most:.1f} cores of this machine: repeat it when it is quiet"] if most > 0.15 else []
-    )
+def busy_note(rows: Sequence[Row]) -> list[str]:
+    """A warning when somebody else used the machine, as the rows' `others` say."""
+    most = max((number(row.get("others")) or 0.0 for row in rows), default=0.0)
+    if most <= _OTHERS:
+        return []
+    return [f"others used {most:.1f} cores of this machine: repeat it when it is quiet"]
+
+
+def hub_mib(target: Target) -> float:
+    """What all processes of the hub have in RAM; 0 of one elsewhere."""
+    return resident_mib(target.roots["hub"]) if target.roots else 0.0
 
 
 def _list(cores: tuple[int, ...] | None) -> str:

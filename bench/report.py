@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import msgspec
 from msgspec import Struct, field
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from bench.machine import Cores, Machine, machine, versions
-from bench.results import Verdict
+from bench.results import Verdict, put, write
 from hub.errors import SettingError
 
 if TYPE_CHECKING:
@@ -35,6 +34,14 @@ class Column(Struct, frozen=True):
     key: str
     title: str
     digits: int = 0
+
+
+# Of rows that hold what `Used.cores` says.
+CORES: Final = (
+    Column("hub", "hub cores", 2),
+    Column("postgres", "PostgreSQL", 2),
+    Column("client", "clients", 2),
+)
 
 
 class Table(Struct, frozen=True):
@@ -153,24 +160,15 @@ def finish(
         jsons.append(RESULTS / f"{base}.json")
         pictures.append(RESULTS / f"{base}.html")
     for path in jsons:
-        text = msgspec.json.format(msgspec.json.encode(report, enc_hook=str), indent=1)
-        write(path, text + b"\n", console)
+        write(path, report)
+        console.print(f"[dim]written to {path}[/]")
     if pictures:
         from bench.picture import page
 
         for path in pictures:
-            write(path, page(report, findings).encode(), console)
+            put(path, page(report, findings).encode())
+            console.print(f"[dim]written to {path}[/]")
     return findings.verdict
-
-
-def write(path: Path, content: bytes, console: Console) -> None:
-    """Raises SettingError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise SettingError(f"cannot write {path}: {error.strerror}", field="json") from error
-    console.print(f"[dim]written to {path}[/]")
 
 
 def shown(table: Table) -> RichTable:
@@ -194,6 +192,25 @@ def ms(histogram: Histogram, share: float) -> float | None:
     """A percentile in milliseconds; None where there are too few values for it."""
     value = histogram.percentile(share)
     return None if value is None else round(1000 * value, 2)
+
+
+def percentiles(histogram: Histogram, *percents: int, prefix: str = "") -> Row:
+    """As part of a row: `p50`, `p99`, in milliseconds."""
+    return {f"{prefix}p{percent}": ms(histogram, percent / 100) for percent in percents}
+
+
+def number(value: Value) -> float | None:
+    """None for what is none."""
+    return float(value) if isinstance(value, int | float) else None
+
+
+def points(rows: Sequence[Row], x: str, y: str) -> list[tuple[float | str, float]]:
+    """A series of a chart, of the rows that have a `y`."""
+    return [
+        (at if isinstance(at := row[x], str) else float(at or 0), value)
+        for row in rows
+        if (value := number(row.get(y))) is not None
+    ]
 
 
 def now() -> datetime:

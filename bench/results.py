@@ -164,9 +164,14 @@ def judge(
 
 
 def write(path: Path, result: Struct) -> None:
+    """As JSON. Raises SettingError."""
+    put(path, msgspec.json.format(msgspec.json.encode(result, enc_hook=str), indent=1) + b"\n")
+
+
+def put(path: Path, content: bytes) -> None:
     """Raises SettingError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(result, enc_hook=str), indent=1) + b"\n")
+        path.write_bytes(content)
     except OSError as error:
         raise SettingError(f"cannot write {path}: {error.strerror}", field="json") from error

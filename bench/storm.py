@@ -6,20 +6,16 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final, Literal
 
-import asyncpg
-import uvloop
-from msgspec import Struct
-from msgspec.structs import asdict
-
+from bench.counters import Peak, counted
 from bench.crowd.crowd import Crowd, assembled, check_descriptors
 from bench.histogram import Histogram
-from bench.hotels import Hotels
+from bench.hotels import Hotels, room_for
+from bench.measure import Asked, Site, measured
 from bench.mix.crew import Crew
 from bench.mix.crew import assembled as crew_of
 from bench.mix.words import PLACE_ONLY
-from bench.place import UNLIMITED, Live, Meter, Where, busy_note, opened
-from bench.processes import resident_mib
-from bench.report import Chart, Column, Findings, Output, Row, Table, console, finish, ms, now
+from bench.place import NO_LIMITS, Meter, busy_note, hub_mib
+from bench.report import CORES, Chart, Column, Findings, Row, Table, ms, number, percentiles
 from hub.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -29,23 +25,14 @@ if TYPE_CHECKING:
     from bench.plan import Device
     from bench.target import Target
 
-_ROOMS, _SCREENS = 90, 10
 _OTHER_ROOMS: Final = 10
 _SETTLE_SECONDS: Final = 2.0
-_LOOK_SECONDS: Final = 0.1
 _WINDOW: Final = 100  # of handshakes, before the storm
-_STATS = """
-SELECT (SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()),
-       (SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_indexes WHERE indexrelname = 'orders_active'),
-       (SELECT coalesce(sum(idx_tup_fetch), 0) FROM pg_stat_user_tables)
-"""
 
 
-class Options(Struct, frozen=True, kw_only=True):
+class Options(Asked, frozen=True, kw_only=True):
     """What `bench storm --help` describes."""
 
-    where: Where
-    output: Output
     devices: int
     how: Literal["cut", "restart"]
     spread: float
@@ -61,9 +48,8 @@ class Options(Struct, frozen=True, kw_only=True):
 
 def run(options: Options) -> int:
     """Measure, show, write; the exit code. Raises HubError when it cannot be."""
-    shown, started, where = console(), now(), options.where
-    where.check()
-    options.output.check()
+    options.check()
+    where = options.where
     if options.how == "restart" and where.url is not None:
         raise InvalidInput(
             "--how restart kills the hub, and the bench can only kill its own: restart the other one by hand "
@@ -71,25 +57,9 @@ def run(options: Options) -> int:
             field="how",
         )
     check_descriptors(options.devices, min(where.workers, where.clients))
-    cores = where.cores()
-    many = Hotels(-(-options.devices // (_ROOMS + _SCREENS)), _ROOMS, _SCREENS)
     few = Hotels(options.others, _OTHER_ROOMS)
-    # The admission of handshakes is part of what is measured; one address plays all hotels, though.
-    environ = {name: value for name, value in UNLIMITED.items() if name.startswith("HUB_LIMIT_")}
-    with opened(where, cores, shown, many, others=few, environ=environ) as target:
-        storming, others = _split(target.devices, options)
-        with Live(shown) as live:
-            findings = uvloop.run(_measure(options, target, storming, others, cores.clients, live))
-        return finish(
-            "storm",
-            started,
-            findings,
-            target=target,
-            cores=cores,
-            options=asdict(options),
-            output=options.output,
-            console=shown,
-        )
+    # The admission of handshakes is part of what is measured.
+    return measured("storm", options, _measure, room_for(options.devices), others=few, environ=NO_LIMITS)
 
 
 def _split(devices: list[Device], options: Options) -> tuple[list[Device], list[Device]]:
@@ -106,24 +76,18 @@ def _split(devices: list[Device], options: Options) -> tuple[list[Device], list[
     return storming[: options.devices], others
 
 
-async def _measure(
-    options: Options,
-    target: Target,
-    storming: list[Device],
-    others: list[Device],
-    cores: tuple[int, ...] | None,
-    live: Live,
-) -> Findings:
-    clients = options.where.clients
+async def _measure(options: Options, site: Site) -> Findings:
+    address, cores = site.target.address, site.cores.clients
+    storming, others = _split(site.target.devices, options)
     rows: list[Row] = []
     charts: list[Chart] = []
     notes: list[str] = []
     tokens = [device.token for device in storming]
     async with (
-        assembled(target.address, tokens, clients=clients, window=_WINDOW, cores=cores) as crowd,
-        crew_of(target.address, others, "http", clients=1, cores=cores) as crew,
+        assembled(address, tokens, clients=site.clients, window=_WINDOW, cores=cores) as crowd,
+        crew_of(address, others, "http", clients=1, cores=cores) as crew,
     ):
-        bar = live.begin(f"{options.devices:,} devices come in", options.devices)
+        bar = site.live.begin(f"{options.devices:,} devices come in", options.devices)
         came = await crowd.open(
             options.devices, options.patience, lambda n, no: bar(n, f"{n:,} live, {no:,} refused")
         )
@@ -132,7 +96,7 @@ async def _measure(
         await asyncio.sleep(_SETTLE_SECONDS)
         for number in range(options.repeat):
             title = f"storm {number + 1}/{options.repeat}" if options.repeat > 1 else "storm"
-            row, chart, words = await _storm(options, target, crowd, crew, title, live)
+            row, chart, words = await _storm(options, site, crowd, crew, title)
             rows.append(row)
             charts += chart
             notes += words
@@ -146,11 +110,10 @@ async def _measure(
 
 
 async def _storm(
-    options: Options, target: Target, crowd: Crowd, crew: Crew, title: str, live: Live
+    options: Options, site: Site, crowd: Crowd, crew: Crew, title: str
 ) -> tuple[Row, list[Chart], list[str]]:
-    bar = live.begin(title, options.devices)
-    stats_before = await _stats(target)
-    memory = resident_mib(target.roots["hub"]) if target.roots else 0.0
+    target, bar = site.target, site.live.begin(title, options.devices)
+    counted_before, memory = await counted(target), hub_mib(target)
     # The orders go on for as long as the storm may: what of them falls into it is told by their moments.
     begun = time.monotonic() + 1.0
     seconds = options.before + options.spread + _guess(options)
@@ -158,7 +121,7 @@ async def _storm(
         crew.run(options.rate, 0.0, seconds, mix=PLACE_ONLY, again=True, drain=options.patience)
     )
     await asyncio.sleep(begun + options.before - time.monotonic())
-    meter, peak = Meter(target.roots), _Peak(target)
+    meter, peak = Meter(target.roots), Peak(target)
     watching = asyncio.create_task(peak.watch())
     restarting = None
     if options.how == "restart" and target.restart is not None:
@@ -179,15 +142,15 @@ async def _storm(
     watching.cancel()
     # what backends have counted they tell after a moment
     await asyncio.sleep(1.5)
-    stats_after = await _stats(target)
+    counted_after = await counted(target)
     calm, wild = _cut(tally, cut_at, all_live)
     row = _row(options, came, used, calm, wild, tally)
     if target.roots:
         row["memory"], row["peak"] = round(memory, 1), round(peak.mib, 1)
-    if stats_before and stats_after:
-        row["transactions"] = stats_after[0] - stats_before[0] - tally.done
-        row["states"] = stats_after[1] - stats_before[1]
-        row["rows"] = stats_after[2] - stats_before[2]
+    if counted_before and counted_after:
+        row["transactions"] = counted_after.transactions - counted_before.transactions - tally.done
+        row["states"] = counted_after.states - counted_before.states
+        row["rows"] = counted_after.rows - counted_before.rows
     points = [(round(due - cut_at, 3), round(1000 * took, 1)) for due, took in tally.samples]
     chart = Chart(f"{title}: orders of others", "seconds from the cut", "ms", {"order": sorted(points)})
     words = [f"{title}: {count} x {why}, tried again" for why, count in came.retries.items()]
@@ -207,32 +170,6 @@ async def _restart(target: Target) -> None:
     await asyncio.to_thread(target.restart)
 
 
-class _Peak:
-    """The most memory that the hub had."""
-
-    def __init__(self, target: Target) -> None:
-        self.mib = 0.0
-        self._target = target
-
-    async def watch(self) -> None:
-        """Until cancelled."""
-        while self._target.roots:
-            self.mib = max(self.mib, resident_mib(self._target.roots["hub"]))
-            await asyncio.sleep(_LOOK_SECONDS)
-
-
-async def _stats(target: Target) -> tuple[int, int, int] | None:
-    """Transactions, readings of the active orders, rows fetched: since the database was made."""
-    if target.settings is None:
-        return None
-    connection = await asyncpg.connect(target.settings.database_url)
-    try:
-        row = await connection.fetchrow(_STATS)
-    finally:
-        await connection.close()
-    return None if row is None else (int(row[0]), int(row[1]), int(row[2]))
-
-
 def _cut(tally: Tally, begin: float, end: float) -> tuple[Histogram, Histogram]:
     """The latencies of orders that were due before the storm, and in it."""
     calm, wild = Histogram(), Histogram()
@@ -249,13 +186,11 @@ def _row(options: Options, came: Joins, used: Used, calm: Histogram, wild: Histo
         "devices": options.devices,
         "live": came.live,
         "seconds": round(came.seconds, 2),
-        "a_second": round(came.live / came.seconds, 1) if came.seconds else None,
+        "a_second": came.a_second,
         "refused": came.refused,
         "retries": sum(came.retries.values()),
-        "p50": ms(came.took, 0.5),
-        "p99": ms(came.took, 0.99),
-        "calm_p50": ms(calm, 0.5),
-        "calm_p99": ms(calm, 0.99),
+        **percentiles(came.took, 50, 99),
+        **percentiles(calm, 50, 99, prefix="calm_"),
         "storm_orders": wild.count,
         "storm_p50": ms(wild, 0.5),
         "storm_p99": ms(wild, 0.99) if wild.count >= 100 else round(1000 * wild.longest, 1),
@@ -289,9 +224,7 @@ def _findings(options: Options, rows: list[Row], charts: list[Chart]) -> Finding
                 Column("states", "active read"),
                 Column("memory", "MiB before"),
                 Column("peak", "MiB peak"),
-                Column("hub", "hub cores", 2),
-                Column("postgres", "PostgreSQL", 2),
-                Column("client", "clients", 2),
+                *CORES,
             ],
             rows,
         )
@@ -319,11 +252,7 @@ def _findings(options: Options, rows: list[Row], charts: list[Chart]) -> Finding
             findings.slow.append(
                 f"{options.devices - live} devices were not live after {options.patience:g} s"
             )
-        findings.limit("until all were live", _float(row["seconds"]), options.max_seconds, "s")
-        findings.limit("p99 of others' orders in the storm", _float(row["storm_p99"]), options.max_p99, "ms")
-    findings.notes += busy_note([_float(row["others"]) for row in rows])
+        findings.limit("until all were live", number(row["seconds"]), options.max_seconds, "s")
+        findings.limit("p99 of others' orders in the storm", number(row["storm_p99"]), options.max_p99, "ms")
+    findings.notes += busy_note(rows)
     return findings
-
-
-def _float(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

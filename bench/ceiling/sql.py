@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from bench.ceiling.words import Done, Go, Plan, Ready
 from bench.pipes import Worker
+from bench.place import Meter
 from hub.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -17,14 +20,33 @@ if TYPE_CHECKING:
 CONNECTIONS: Final = 16  # as many as a process of the hub has at most
 
 
+class Alone(Struct, frozen=True):
+    """Transactions a second, and the cores that PostgreSQL and the driver kept busy with them."""
+
+    rate: float
+    postgres: float | None
+    client: float
+
+
 class Ceiling:
     """See `prepared`."""
 
     def __init__(self, workers: list[Worker]) -> None:
         self._workers = workers
 
+    async def measured(self, shares: dict[str, int], seconds: float, roots: Mapping[str, int]) -> Alone:
+        """Saturate it, and look at what it takes. Raises Unavailable."""
+        meter = Meter(roots)
+        done = await self.run(shares, seconds)
+        used = meter.read()
+        return Alone(
+            rate=done.done / done.seconds,
+            postgres=used.cores("PostgreSQL"),
+            client=round(done.cpu_seconds / done.seconds, 2),
+        )
+
     async def run(self, shares: dict[str, int], seconds: float) -> Done:
-        """Saturate it."""
+        """Saturate it. Raises Unavailable."""
         for worker in self._workers:
             await worker.send(Go(shares, max(1, CONNECTIONS // len(self._workers)), seconds))
         whole = Done()

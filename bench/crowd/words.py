@@ -64,6 +64,10 @@ class Joins(Struct, tag="joins"):
     cpu_seconds: float = 0.0
     ended: float = 0.0
 
+    @property
+    def a_second(self) -> float | None:
+        return round(self.live / self.seconds, 1) if self.seconds else None
+
     def merge(self, other: Joins) -> None:
         self.live += other.live
         self.seconds = max(self.seconds, other.seconds)
