@@ -2,136 +2,74 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import shlex
-import sys
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import uvloop
-from msgspec import Struct
-from msgspec.structs import asdict
-from rich.console import Console
-
+from bench import durable
 from bench.crew import Crew, assembled
-from bench.durable import measure as saturated
-from bench.durable import table as durable_table
-from bench.machine import Cores, allotted, available_cores, machine, versions
+from bench.hotels import Hotels
+from bench.measure import Asked, Site, measured
+from bench.place import NO_LIMITS
 from bench.plan import MEASURES, TWO_CLOCKS, Plan
-from bench.report import shown
-from bench.results import Result, Run, Verdict, judge, make_run, write
+from bench.report import Findings
+from bench.results import Run, judge, make_run
 from bench.schedule import Arrivals
-from bench.show import Live, costs, memory, table, warnings
-from bench.target import Target, elsewhere, own
-from hub.errors import InvalidInput, SettingError
+from bench.show import charts, costs, errors, latencies, memory, saturation, state, warnings
+from bench.target import elsewhere
+from hub.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from bench.plan import Device
-
-RESULTS: Final = Path(__file__).resolve().parent / "results"
+    from bench.plan import Device, Tally
 
 
-class Options(Struct, frozen=True, kw_only=True):
+class Options(Asked, frozen=True, kw_only=True):
     """What `bench orders --help` describes."""
 
-    rates: tuple[float, ...]
+    rate: tuple[float, ...]
     seconds: float
     warmup: float
     repeat: int
     arrivals: Arrivals
     bumps: float
     seen: bool
-    clients: int
-    drain_seconds: float
+    drain: float
     hotels: int
     rooms: int
-    workers: int
-    pin: bool
-    url: str | None
-    token_file: Path | None
+    changes: float | None
+    saturate: bool
     max_p99_ms: dict[str, float]
-    max_errors_percent: float
-    json: Path | None
-    save: bool
-    changes: float | None = None
-    saturate: bool = False
+    max_errors: float
 
     @property
     def offered(self) -> tuple[float, ...]:
         """Orders a second; with `changes`, as many as bring so many changes of orders."""
         if self.changes is None:
-            return self.rates
+            return self.rate
         return (round(self.changes / (1 + self.seen + self.bumps), 2),)
 
 
 def run(options: Options) -> int:
-    """Measure, show, save; the exit code. Raises HubError when it cannot be."""
-    # In a file a line may be as long as it is.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    """Measure, show, write; the exit code. Raises HubError when it cannot be."""
+    options.check()
     _check(options)
-    started = datetime.now(UTC)
-    cores = Cores(None, None)
-    if options.pin and options.url is None:
-        cores = allotted(available_cores(), options.workers, options.clients)
-    with _target(options, cores, console) as target:
-        measures = [name for name in MEASURES if target.one_clock or name not in TWO_CLOCKS]
-        console.print(_describe(options, target, cores))
-        runs = uvloop.run(_measure(options, target, cores, measures, console))
-        durable = []
-        if options.saturate:
-            with console.status("saturating: orders through the hub, then the same SQL alone, in turns"):
-                durable = uvloop.run(saturated(target, options.clients, options.seconds, cores.clients))
-    verdict, broken = judge(runs, options.max_p99_ms, options.max_errors_percent)
-    _tell(runs, verdict, broken, console)
-    if durable:
-        console.print(shown(durable_table(durable)))
-    result = Result(
-        bench="orders",
-        date=started.isoformat(timespec="seconds"),
-        command=f"python3 -m bench {shlex.join(sys.argv[1:])}",
-        machine=machine(),
-        versions=versions(),
-        servers=target.servers,
-        cores=cores,
-        options=asdict(options),
-        runs=runs,
-        durable=durable,
-        broken=broken,
-        exit_code=verdict,
-    )
-    paths = [options.json] if options.json else []
-    if options.save:
-        paths.append(RESULTS / f"orders-{started:%Y%m%d-%H%M%S}.json")
-    for path in paths:
-        write(path, result)
-        console.print(f"[dim]written to {path}[/]")
-    return verdict
+    # Saturated, a few tablets order more than a hub allows any guest.
+    environ = NO_LIMITS if options.saturate else {}
+    return measured("orders", options, _measure, Hotels(options.hotels, options.rooms), environ=environ)
 
 
 def _check(options: Options) -> None:
     """Refuse what cannot be, before anything is started."""
-    if (options.url is None) != (options.token_file is None):
-        raise SettingError(
-            "--url and --token-file belong together: a hub elsewhere lets nobody in without a token"
-        )
-    if options.json is not None and options.json.is_dir():
-        raise SettingError(f"--json {options.json} is a directory")
-    if options.url is None:
+    where = options.where
+    if where.url is None:
         if options.saturate and options.rooms * options.hotels < 2:
             raise InvalidInput("--saturate needs more than one guest: more --hotels or --rooms")
-        if options.clients > options.hotels:
-            raise InvalidInput(
-                f"--clients {options.clients} need as many --hotels, there are {options.hotels}"
-            )
+        if where.clients > options.hotels:
+            raise InvalidInput(f"--clients {where.clients} need as many --hotels, there are {options.hotels}")
     elif options.saturate:
         raise InvalidInput("--saturate runs SQL beside the hub, so it measures only one of its own")
-    elif options.token_file and set(TWO_CLOCKS) & set(options.max_p99_ms):
-        if elsewhere(options.url, options.token_file).one_clock:
+    elif where.token_file and set(TWO_CLOCKS) & set(options.max_p99_ms):
+        if elsewhere(where.url, where.token_file).one_clock:
             return
         raise InvalidInput(
             "--max-p99-ms frame=... or change=... compares the database's clock with the one here, which "
@@ -139,28 +77,9 @@ def _check(options: Options) -> None:
         )
 
 
-@contextlib.contextmanager
-def _target(options: Options, cores: Cores, console: Console) -> Iterator[Target]:
-    if options.url and options.token_file:
-        yield elsewhere(options.url, options.token_file)
-        return
-    with contextlib.ExitStack() as stack:
-        with console.status("starting") as status:
-            target = stack.enter_context(
-                own(
-                    hotels=options.hotels,
-                    rooms=options.rooms,
-                    workers=options.workers,
-                    cores=cores.hub,
-                    say=status.update,
-                )
-            )
-        yield target
-
-
-async def _measure(
-    options: Options, target: Target, cores: Cores, measures: list[str], console: Console
-) -> list[Run]:
+async def _measure(options: Options, site: Site) -> Findings:
+    target, clients = site.target, options.where.clients
+    measures = [name for name in MEASURES if target.one_clock or name not in TWO_CLOCKS]
     tablets = sum(device.kind == "tablet" for device in target.devices)
     name = uuid4().hex[:8]
 
@@ -174,74 +93,45 @@ async def _measure(
             bumps=options.bumps,
             seen=options.seen,
             run=f"bench {name}",
-            drain_seconds=options.drain_seconds,
+            drain_seconds=options.drain,
         )
 
     runs = []
-    async with assembled(target, plan, options.clients, cores.clients) as crew:
-        with Live(console, options.warmup + options.seconds) as live:
-            # A B A B: what else the machine does falls on all rates alike.
-            for turn in range(options.repeat):
-                for rate in options.offered:
-                    again = f" ({turn + 1}/{options.repeat})" if options.repeat > 1 else ""
-                    live.begin(f"{rate:g} orders/s{again}")
-                    runs.append(await _one(options, crew, rate, live, measures))
-    return runs
+    async with assembled(target, plan, clients, site.cores.clients) as crew:
+        # A B A B: what else the machine does falls on all rates alike.
+        for turn in range(options.repeat):
+            again = f" ({turn + 1}/{options.repeat})" if options.repeat > 1 else ""
+            for rate in options.offered:
+                runs.append(await _one(options, crew, rate, f"{rate:g} orders/s{again}", site, measures))
+    findings = _findings(options, runs)
+    if options.saturate:
+        bar = site.live.begin("saturated: the hub, then the same SQL alone", 1)
+        rows = await durable.measure(target, clients, options.seconds, site.cores.clients)
+        bar(1, "")
+        findings.tables.append(durable.table(rows))
+        findings.charts.append(saturation(rows))
+    return findings
 
 
-async def _one(options: Options, crew: Crew, rate: float, live: Live, measures: list[str]) -> Run:
-    async def clock() -> None:
-        started = time.monotonic()
-        while True:
-            live.elapsed(time.monotonic() - started)
-            await asyncio.sleep(0.25)
+async def _one(options: Options, crew: Crew, rate: float, title: str, site: Site, measures: list[str]) -> Run:
+    bar, started = site.live.begin(title, options.warmup + options.seconds), time.monotonic()
 
-    ticking = asyncio.create_task(clock())
-    try:
-        tally, used = await crew.run(rate, options.warmup, options.seconds, live.heard)
-    finally:
-        ticking.cancel()
-    live.elapsed(options.warmup + options.seconds)
+    def heard(tally: Tally) -> None:
+        bar(time.monotonic() - started, state(tally))
+
+    tally, used = await crew.run(rate, options.warmup, options.seconds, heard)
     return make_run(rate, options.seconds, tally, used, measures)
 
 
-def _describe(options: Options, target: Target, cores: Cores) -> str:
-    kinds = [device.kind for device in target.devices]
-    hotels = len({device.hotel for device in target.devices})
-    lines = [*target.servers]
-    lines.append(
-        f"{hotels} hotels, {kinds.count('tablet')} tablets, {kinds.count('kitchen')} kitchens at "
-        f"{target.address.host}:{target.address.port}"
+def _findings(options: Options, runs: list[Run]) -> Findings:
+    wrong, slow = judge(runs, options.max_p99_ms, options.max_errors)
+    latency, cost, servers = latencies(runs), costs(runs), list(runs[0].servers)
+    return Findings(
+        tables=[latency, cost, *([memory(runs)] if servers else [])],
+        charts=charts(latency, cost, servers),
+        notes=[*errors(runs), *warnings(runs)],
+        slow=slow,
+        wrong=wrong,
+        good="every confirmed order was on its kitchen's screen, once and in order",
+        runs=runs,
     )
-    if options.url is None:
-        where = (
-            f"on core {_list(cores.hub)}, clients on {_list(cores.clients)}" if cores.hub else "not pinned"
-        )
-        lines.append(f"{options.workers} hub process{'es' if options.workers > 1 else ''}, {where}")
-    return "\n".join(f"[dim]{line}[/]" for line in lines)
-
-
-def _list(cores: tuple[int, ...] | None) -> str:
-    return ", ".join(map(str, cores or ()))
-
-
-def _tell(runs: list[Run], verdict: Verdict, broken: list[str], console: Console) -> None:
-    console.print(table(runs))
-    if runs[0].servers:
-        console.print(costs(runs))
-        console.print(memory(runs))
-    for rate in dict.fromkeys(run.rate for run in runs):
-        errors: dict[str, int] = {}
-        for run in runs:
-            if run.rate == rate:
-                for code, count in run.errors.items():
-                    errors[code] = errors.get(code, 0) + count
-        if errors:
-            told = ", ".join(f"{count} {code}" for code, count in errors.items())
-            console.print(f"[yellow]{rate:g}/s: errors:[/] {told}")
-    for words in warnings(runs):
-        console.print(f"[yellow]{words}[/]")
-    for words in broken:
-        console.print(f"[red bold]{words}[/]")
-    if verdict is not Verdict.WRONG:
-        console.print("[green]every confirmed order was on its kitchen's screen, once and in order[/]")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from bench.report import cell
 
 if TYPE_CHECKING:
-    from bench.report import Chart, Findings, Report, Table
+    from bench.report import Chart, Findings, Report, Table, Value
 
 _WIDTH, _HEIGHT = 560, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 30, 44
@@ -18,7 +18,7 @@ _STYLE: Final = (
     "body{font:14px/1.5 system-ui,sans-serif;color:#222;max-width:1180px;margin:2em auto;padding:0 1em}"
     "table{border-collapse:collapse;margin:1em 0}td,th{padding:.2em .8em;text-align:right;"
     "border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}"
-    "caption{text-align:left;font-weight:bold}.bad{color:#b00020;font-weight:bold}.note{color:#8a6d00}"
+    "caption{text-align:left;font-weight:bold;white-space:nowrap}td.words{text-align:left}.bad{color:#b00020;font-weight:bold}.note{color:#8a6d00}"
     ".dim{color:#666;font-size:12px}svg{margin:.5em 1em .5em 0}svg text{font:12px sans-serif;fill:#333}"
 )
 
@@ -48,12 +48,15 @@ def page(report: Report, findings: Findings) -> str:
 def _table(table: Table) -> str:
     head = "".join(f"<th>{escape(column.title)}</th>" for column in table.columns)
     body = "".join(
-        "<tr>"
-        + "".join(f"<td>{escape(cell(row.get(c.key), c.digits))}</td>" for c in table.columns)
-        + "</tr>"
+        "<tr>" + "".join(_cell(row.get(column.key), column.digits) for column in table.columns) + "</tr>"
         for row in table.rows
     )
     return f"<table><caption>{escape(table.title)}</caption><tr>{head}</tr>{body}</table>"
+
+
+def _cell(value: Value, digits: int) -> str:
+    kind = " class=words" if isinstance(value, str) else ""
+    return f"<td{kind}>{escape(cell(value, digits))}</td>"
 
 
 def draw(chart: Chart) -> str:
@@ -69,7 +72,7 @@ def draw(chart: Chart) -> str:
         parts.append(_text(_LEFT - 6, y + 4, _number(value), "end"))
     parts += _bars(chart, top) if named else _lines(chart, top)
     parts.append(_text(_WIDTH - _RIGHT, _HEIGHT - 4, chart.x, "end"))
-    parts.append(_text(_LEFT - 6, _TOP - 6, chart.y, "end"))
+    parts.append(_text(_LEFT - 6, 16, chart.y, "end"))
     for place, name in enumerate(chart.series if len(chart.series) > 1 else ()):
         x = _LEFT + 10 + 130 * place
         parts.append(f'<rect x="{x}" y="{_HEIGHT - 13}" width="10" height="10" fill="{_colour(place)}"/>')

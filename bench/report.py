@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from bench.machine import Cores, Machine, machine, versions
-from bench.results import Verdict, put, write
+from bench.results import Run, Verdict, put, write
 from hub.errors import SettingError
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class Chart(Struct, frozen=True):
 
 class Report(Struct, frozen=True, kw_only=True):
     """The whole file. `results` are the rows of the tables by name; `broken` are thresholds that did not hold
-    and promises that were not kept, `notes` what one must know to read the numbers."""
+    and promises that were not kept, `notes` what one must know to read the numbers, `runs` those of
+    `orders`."""
 
     bench: str
     date: str
@@ -75,6 +76,7 @@ class Report(Struct, frozen=True, kw_only=True):
     cores: Cores
     options: dict[str, object]
     results: dict[str, list[Row]]
+    runs: list[Run] = []
     notes: list[str]
     broken: list[str]
     exit_code: int
@@ -89,6 +91,7 @@ class Findings(Struct):
     slow: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     good: str = ""
+    runs: list[Run] = field(default_factory=list)
 
     def limit(self, name: str, found: float | None, most: float | None, unit: str) -> None:
         """A threshold: `found` may be at most `most`; nothing was asked when that is None."""
@@ -116,6 +119,13 @@ class Output(Struct, frozen=True):
         for name, path in (("json", self.json), ("picture", self.picture)):
             if path is not None and path.is_dir():
                 raise SettingError(f"--{name} {path} is a directory", field=name)
+
+    def files(self, name: str, started: datetime, drawn: str) -> tuple[list[Path], list[Path]]:
+        """Where to write, and where to draw: a file that ends with `drawn`."""
+        base = RESULTS / f"{name}-{started:%Y%m%d-%H%M%S}"
+        saved = (base.with_suffix(".json"), base.with_suffix(drawn)) if self.save else (None, None)
+        jsons, pictures = (self.json, saved[0]), (self.picture, saved[1])
+        return [path for path in jsons if path], [path for path in pictures if path]
 
 
 def finish(
@@ -149,16 +159,12 @@ def finish(
         cores=cores,
         options=dict(options),
         results={table.name: table.rows for table in findings.tables},
+        runs=findings.runs,
         notes=findings.notes,
         broken=broken,
         exit_code=findings.verdict,
     )
-    jsons = [output.json] if output.json else []
-    pictures = [output.picture] if output.picture else []
-    if output.save:
-        base = f"{name}-{started:%Y%m%d-%H%M%S}"
-        jsons.append(RESULTS / f"{base}.json")
-        pictures.append(RESULTS / f"{base}.html")
+    jsons, pictures = output.files(name, started, ".html")
     for path in jsons:
         write(path, report)
         console.print(f"[dim]written to {path}[/]")

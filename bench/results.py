@@ -12,7 +12,6 @@ import msgspec
 from msgspec import Struct
 
 from bench.histogram import Histogram
-from bench.machine import Cores, Machine
 from bench.plan import Tally
 from bench.processes import Span
 from hub.errors import SettingError
@@ -70,23 +69,6 @@ class Run(Struct, frozen=True):
         return 100 * sum(self.errors.values()) / max(1, self.orders_due)
 
 
-class Result(Struct, frozen=True, kw_only=True):
-    """The whole file. `durable` are orders in saturation: rows as `bench.durable` makes them."""
-
-    bench: str
-    date: str
-    command: str
-    machine: Machine
-    versions: dict[str, str]
-    servers: list[str]
-    cores: Cores
-    options: dict[str, object]
-    runs: list[Run]
-    durable: list[dict[str, float | int | str | None]]
-    broken: list[str]
-    exit_code: int
-
-
 def make_run(rate: float, seconds: float, tally: Tally, used: Span, measures: list[str]) -> Run:
     """The numbers of a run; `measures` are the latencies that mean something."""
     return Run(
@@ -140,13 +122,15 @@ def p99(measure: str) -> Callable[[Run], float | None]:
     return lambda run: run.latency_ms[measure].percentiles["p99"]
 
 
-def judge(
-    runs: list[Run], max_p99_ms: dict[str, float], max_errors_percent: float
-) -> tuple[Verdict, list[str]]:
-    """The exit code and, in words, what was not good enough. Of several runs of a rate the median counts."""
+def by_rate(runs: list[Run]) -> dict[float, list[Run]]:
+    """In the order in which they were offered."""
+    return {one.rate: [run for run in runs if run.rate == one.rate] for one in runs}
+
+
+def judge(runs: list[Run], max_p99_ms: dict[str, float], max_errors: float) -> tuple[list[str], list[str]]:
+    """What was wrong and what was not good enough, in words. Of several runs of a rate the median counts."""
     slow, wrong = [], []
-    for rate in dict.fromkeys(run.rate for run in runs):
-        same = [run for run in runs if run.rate == rate]
+    for rate, same in by_rate(runs).items():
         for measure, limit in max_p99_ms.items():
             found = spread(same, p99(measure))
             if found is None:
@@ -154,13 +138,12 @@ def judge(
             elif found[0] > limit:
                 slow.append(f"{rate:g}/s: p99 of {measure} is {found[0]:.1f} ms, allowed are {limit:g}")
         errors = max(run.error_percent for run in same)
-        if errors > max_errors_percent:
-            slow.append(f"{rate:g}/s: {errors:.2f} % errors, allowed are {max_errors_percent:g}")
+        if errors > max_errors:
+            slow.append(f"{rate:g}/s: {errors:.2f} % errors, allowed are {max_errors:g}")
     for run in runs:
         for kind, count in run.faults.items():
             wrong.append(f"{run.rate:g}/s: {count} {kind}, such as: {'; '.join(run.examples[kind][:2])}")
-    verdict = Verdict.WRONG if wrong else Verdict.TOO_SLOW if slow else Verdict.GOOD
-    return verdict, [*wrong, *slow]
+    return wrong, slow
 
 
 def write(path: Path, result: Struct) -> None:

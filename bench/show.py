@@ -1,64 +1,27 @@
-"""What a person at a terminal sees: a line that lives while a rate runs, and the table at the end."""
+"""What `bench orders` shows: a line that lives while a rate runs, then tables, charts and doubts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
 from bench.plan import Tally
-from bench.results import Run, spread
+from bench.report import Chart, Column, Row, Table, points
+from bench.results import Run, by_rate, spread
 
 TITLES: Final = {
     "place": "place → reply",
     "frame": "commit → kitchen frame",
-    "change": "the same, every change",
+    "change": "commit → frame of every change",
     "screen": "place → kitchen frame",
     "bump": "bump → reply",
 }
-_COLUMNS: Final = ("p50", "p99", "p99.9")
+_PERCENTILES: Final = ("p50", "p99", "p99.9")
 _LATE_MS: Final = 5.0
 _BUSY: Final = 0.8
 _OTHERS: Final = 0.15
 
 Pick: TypeAlias = Callable[[Run], "float | None"]
-
-
-class Live:
-    """A progress bar with the state of the run behind it; one line for each run stays."""
-
-    def __init__(self, console: Console, seconds: float) -> None:
-        self._seconds = seconds
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(24),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[state]}"),
-            console=console,
-        )
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> Live:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def begin(self, title: str) -> None:
-        self._task = self._progress.add_task(title, total=self._seconds, state="")
-
-    def elapsed(self, seconds: float) -> None:
-        if self._task is not None:
-            self._progress.update(self._task, completed=min(seconds, self._seconds))
-
-    def heard(self, tally: Tally) -> None:
-        if self._task is not None:
-            self._progress.update(self._task, state=state(tally))
 
 
 def state(tally: Tally) -> str:
@@ -75,69 +38,103 @@ def state(tally: Tally) -> str:
     return " · ".join(words)
 
 
-def table(runs: list[Run]) -> Table:
-    """Latencies by rate; medians where a rate was run several times, with the spread of the p99."""
-    repeats = max(sum(run.rate == other.rate for other in runs) for run in runs)
+def latencies(runs: list[Run]) -> Table:
+    """By rate; medians where a rate was run several times, with the range of the p99."""
+    repeats = max(len(same) for same in by_rate(runs).values())
+    rows: list[Row] = []
+    for rate, same in by_rate(runs).items():
+        for name in same[0].latency_ms:
+            row: Row = {"rate": rate, "name": name, "what": TITLES[name]}
+            row |= {column: _median(same, _percentile(name, column)) for column in _PERCENTILES}
+            row["max"] = _median(same, _longest(name))
+            found = spread(same, _percentile(name, "p99"))
+            row["range"] = f"{found[1]:.1f}-{found[2]:.1f}" if found else None
+            rows.append(row)
+    columns = [_rate_column(runs), Column("name", ""), Column("what", "")]
+    columns += [Column(name, name, 1) for name in (*_PERCENTILES, "max")]
+    columns += [Column("range", "p99 from-to")] if repeats > 1 else []
     medians = f", medians of {repeats} runs" if repeats > 1 else ""
-    shown = Table(title=f"latency in milliseconds{medians}", box=SIMPLE_HEAD)
-    for title in ("offered/s", "answered/s"):
-        shown.add_column(title, justify="right")
-    shown.add_column("")
-    for title in (*_COLUMNS, "max"):
-        shown.add_column(title, justify="right")
-    if repeats > 1:
-        shown.add_column("p99 from-to", justify="right")
-    shown.add_column("errors", justify="right")
-    for rate in dict.fromkeys(run.rate for run in runs):
-        same = [run for run in runs if run.rate == rate]
-        for place, name in enumerate(same[0].latency_ms):
-            first = place == 0
-            cells = [
-                f"{rate:g}" if first else "",
-                _cell(same, lambda run: run.orders_a_second) if first else "",
-            ]
-            cells.append(TITLES[name])
-            cells += [_cell(same, percentile(name, column)) for column in _COLUMNS]
-            cells.append(_cell(same, longest(name)))
-            if repeats > 1:
-                found = spread(same, percentile(name, "p99"))
-                cells.append(f"{found[1]:.1f}-{found[2]:.1f}" if found else "-")
-            cells.append(str(sum(sum(run.errors.values()) for run in same)) if first else "")
-            shown.add_row(*cells, end_section=place == len(same[0].latency_ms) - 1)
-    return shown
+    return Table("latency", f"latency in milliseconds{medians}", columns, rows)
 
 
 def costs(runs: list[Run]) -> Table:
-    """CPU of the servers by rate."""
-    shown = Table(title="CPU: milliseconds for an order with all that it brings, and cores", box=SIMPLE_HEAD)
+    """What was done by rate, and the CPU that it took."""
     names = list(runs[0].servers)
-    for title in (
-        "offered/s",
-        "commands/s",
-        *(f"{name}: {unit}" for name in names for unit in ("ms", "cores")),
-    ):
-        shown.add_column(title, justify="right")
-    shown.add_column("busiest client: cores", justify="right")
-    for rate in dict.fromkeys(run.rate for run in runs):
-        same = [run for run in runs if run.rate == rate]
-        cells = [f"{rate:g}", _cell(same, lambda run: run.commands_a_second)]
+    rows: list[Row] = []
+    for rate, same in by_rate(runs).items():
+        row: Row = {
+            "rate": rate,
+            "answered": _median(same, lambda run: run.orders_a_second),
+            "commands": _median(same, lambda run: run.commands_a_second),
+            "errors": sum(sum(run.errors.values()) for run in same),
+            "client": _median(same, lambda run: run.client_cores),
+        }
         for name in names:
-            cells += [_cell(same, cost(name), 2), _cell(same, cores(name), 2)]
-        shown.add_row(*cells, _cell(same, lambda run: run.client_cores, 2))
-    return shown
+            row[f"{name} ms"] = _median(same, _cost(name))
+            row[f"{name} cores"] = _median(same, _cores(name))
+        rows.append(row)
+    columns = [_rate_column(runs), Column("answered", "answered/s", 1), Column("commands", "commands/s", 1)]
+    columns.append(Column("errors", "errors"))
+    columns += [Column(f"{name} {unit}", f"{name}: {unit}", 2) for name in names for unit in ("ms", "cores")]
+    columns.append(Column("client", "busiest client: cores", 2))
+    title = "orders; CPU: milliseconds for an order with all that it brings, and cores"
+    return Table("costs", title, columns, rows)
 
 
-def memory(runs: list[Run]) -> str:
+def memory(runs: list[Run]) -> Table:
     """What the servers had in RAM at the end."""
-    told = [f"{name} {server.memory_mib:.0f} MiB" for name, server in runs[-1].servers.items()]
-    return f"memory, shared pages counted once: {', '.join(told)}"
+    rows: list[Row] = [
+        {"server": name, "mib": server.memory_mib} for name, server in runs[-1].servers.items()
+    ]
+    columns = [Column("server", "server"), Column("mib", "MiB, shared pages once")]
+    return Table("memory", "memory at the end", columns, rows)
+
+
+def charts(latency: Table, cost: Table, servers: list[str]) -> list[Chart]:
+    """Lines over several rates; bars of a single one."""
+    if len(cost.rows) == 1:
+        (row,) = cost.rows
+        each: list[Row] = [{"server": name, "ms": row[f"{name} ms"]} for name in servers]
+        series = {name: points(latency.rows, "name", name) for name in _PERCENTILES}
+        return [
+            _chart(f"latency at {row['rate']:g} orders a second", "", "ms", series),
+            _chart("CPU for an order", "", "ms", {"CPU": points(each, "server", "ms")}),
+        ]
+    drawn = []
+    for name in dict.fromkeys(row["name"] for row in latency.rows):
+        rows = [row for row in latency.rows if row["name"] == name]
+        series = {percentile: points(rows, "rate", percentile) for percentile in _PERCENTILES}
+        drawn.append(_chart(TITLES[str(name)], "orders/s", "ms", series))
+    for title, unit in (("CPU for an order", "ms"), ("CPU", "cores")):
+        series = {name: points(cost.rows, "rate", f"{name} {unit}") for name in servers}
+        drawn.append(_chart(title, "orders/s", unit, series))
+    return drawn
+
+
+def saturation(rows: list[Row]) -> Chart:
+    """Of the rows of `bench.durable`: both rates of each turn."""
+    series = {"hub": points(rows, "turn", "hub"), "SQL alone": points(rows, "turn", "sql")}
+    return _chart("durable orders in saturation", "turn", "a second", series)
+
+
+def errors(runs: list[Run]) -> list[str]:
+    """What went wrong, by rate."""
+    told = []
+    for rate, same in by_rate(runs).items():
+        found: dict[str, int] = {}
+        for run in same:
+            for code, count in run.errors.items():
+                found[code] = found.get(code, 0) + count
+        if found:
+            words = ", ".join(f"{count} {code}" for code, count in found.items())
+            told.append(f"{rate:g}/s: errors: {words}")
+    return told
 
 
 def warnings(runs: list[Run]) -> list[str]:
     """Why some numbers may say more about the clients, or this machine, than about the hub."""
     told = []
-    for rate in dict.fromkeys(run.rate for run in runs):
-        same = [run for run in runs if run.rate == rate]
+    for rate, same in by_rate(runs).items():
         late = max(run.late_ms.percentiles["p99"] or run.late_ms.max for run in same)
         busiest = max(run.client_cores for run in same)
         others = max(run.others_cores or 0.0 for run in same)
@@ -155,22 +152,31 @@ def warnings(runs: list[Run]) -> list[str]:
     return told
 
 
-def percentile(measure: str, name: str) -> Pick:
+def _chart(title: str, x: str, y: str, series: dict[str, list[tuple[float | str, float]]]) -> Chart:
+    """Without the series that have no point."""
+    return Chart(title, x, y, {name: line for name, line in series.items() if line})
+
+
+def _rate_column(runs: list[Run]) -> Column:
+    return Column("rate", "offered/s", 2 if any(run.rate % 1 for run in runs) else 0)
+
+
+def _percentile(measure: str, name: str) -> Pick:
     return lambda run: run.latency_ms[measure].percentiles[name]
 
 
-def longest(measure: str) -> Pick:
+def _longest(measure: str) -> Pick:
     return lambda run: run.latency_ms[measure].max
 
 
-def cost(server: str) -> Pick:
+def _cost(server: str) -> Pick:
     return lambda run: run.servers[server].cpu_ms_per_order
 
 
-def cores(server: str) -> Pick:
+def _cores(server: str) -> Pick:
     return lambda run: run.servers[server].cpu_cores
 
 
-def _cell(runs: list[Run], pick: Pick, digits: int = 1) -> str:
+def _median(runs: list[Run], pick: Pick) -> float | None:
     found = spread(runs, pick)
-    return f"{found[0]:.{digits}f}" if found else "-"
+    return found[0] if found else None

@@ -8,7 +8,6 @@ import shlex
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import uvloop
@@ -26,10 +25,10 @@ from bench.peers.report import PeersResult, Turn, compare, judge
 from bench.peers.show import Live, caveats, notes_of, summary, table
 from bench.peers.software import Missing, Software
 from bench.peers.turn import Pace, take
+from bench.report import Output
 from bench.results import Verdict, write
 from hub.errors import SettingError, Unavailable
 
-RESULTS: Final = Path(__file__).resolve().parents[1] / "results"
 # Standard input, output, the database: beside the sockets a client needs some descriptors.
 _SPARE: Final = 200
 # A machine that is so busy that the hub takes Redis for dead makes it look at its log.
@@ -52,19 +51,15 @@ class Options(Struct, frozen=True, kw_only=True):
     pin: bool
     min_ratio: dict[str, float]
     min_deliveries: float
-    json: Path | None
-    picture: Path | None
-    save: bool
+    output: Output
 
 
 def run(options: Options) -> int:
     """Measure, show, save; the exit code. Raises HubError when it cannot be."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    options.output.check()
     shapes = _shapes(options)
     _allow_descriptors(max(shape.all_sockets for shape in shapes))
-    for path in (options.json, options.picture):
-        if path is not None and path.is_dir():
-            raise SettingError(f"{path} is a directory")
     started = datetime.now(UTC)
     with console.status("looking for the servers") as status:
         found, notes = _found(options.peers, status.update)
@@ -193,12 +188,10 @@ async def _turn(
 
 
 def _save(options: Options, result: PeersResult, started: datetime, console: Console) -> None:
-    stem = RESULTS / f"peers-{started:%Y%m%d-%H%M%S}"
-    for path in [options.json, stem.with_suffix(".json") if options.save else None]:
-        if path is not None:
-            write(path, result)
-            console.print(f"[dim]written to {path}[/]")
-    for path in [options.picture, stem.with_suffix(".svg") if options.save else None]:
-        if path is not None:
-            draw(path, result)
-            console.print(f"[dim]drawn to {path}[/]")
+    jsons, pictures = options.output.files("peers", started, ".svg")
+    for path in jsons:
+        write(path, result)
+    for path in pictures:
+        draw(path, result)
+    for path in [*jsons, *pictures]:
+        console.print(f"[dim]written to {path}[/]")

@@ -41,6 +41,31 @@ async def quick(name: str, path: Path, *options: str, code: int = 0) -> tuple[di
     return result(path / "result.json"), output
 
 
+async def test_orders(there: tuple[str, ...], tmp_path: Path) -> None:
+    found, output = await quick("orders", tmp_path, *there, "--seconds", "1.5")
+    options = found["options"]
+    assert (options["rate"], options["seconds"], options["warmup"]) == ([30], 1.5, 0.3)
+    (run,) = found["runs"]
+    rows = {row["name"]: row for row in found["results"]["latency"]}
+    assert list(rows) == list(run["latency_ms"]) == ["place", "frame", "change", "screen", "bump"]
+    assert rows["place"]["p50"] == run["latency_ms"]["place"]["percentiles"]["p50"] > 0
+    (cost,) = found["results"]["costs"]
+    assert (cost["rate"], cost["errors"]) == (30, 0)
+    assert "every confirmed order was on its kitchen's screen, once and in order" in output
+    text = (tmp_path / "result.html").read_text(encoding="utf-8")
+    assert text.count("<svg") == 1  # what an order costs a hub elsewhere cannot be seen
+    assert "latency at 30 orders a second" in text
+
+
+async def test_orders_at_several_rates(there: tuple[str, ...], tmp_path: Path) -> None:
+    options = ("--rate", "20", "40", "--seconds", "1", "--max-p99-ms", "place=0.001")
+    found, _ = await quick("orders", tmp_path, *there, *options, code=1)
+    assert [run["rate"] for run in found["runs"]] == [20, 40]
+    text = (tmp_path / "result.html").read_text(encoding="utf-8")
+    assert text.count("<svg") == 5  # a drawing for each latency
+    assert "a p99 of place" in text
+
+
 async def test_connections(there: tuple[str, ...], tmp_path: Path) -> None:
     found, output = await quick("connections", tmp_path, *there, "--sessions", "10,30", "--clients", "2")
     rows = found["results"]["joining"]
@@ -112,7 +137,7 @@ async def test_orders_in_saturation(tmp_path: Path) -> None:
     found = result(path)
     assert found["runs"][0]["rate"] == 20
     assert found["runs"][0]["latency_ms"]["change"]["count"] > found["runs"][0]["orders_due"]
-    for row in found["durable"]:
+    for row in found["results"]["durable"]:
         assert row["hub"] > 0
         assert 0 < row["ratio"] < 5
 

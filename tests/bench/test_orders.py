@@ -72,7 +72,7 @@ async def test_ctrl_c_leaves_nothing_behind() -> None:
     try:
         assert process.stdout is not None
         async with asyncio.timeout(60):
-            said = (await process.stdout.readuntil(b"tablets")).decode()
+            said = (await process.stdout.readuntil(b" devices;")).decode()
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the bench
             rest, _ = await process.communicate()
     finally:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from bench import cli
+from bench.commands.orders import orders
 from bench.hotels import Line, devices, read_tokens, shares, write_tokens
 from bench.machine import Cores, allotted
+from bench.options import output, place, quick, rate, whole
+from bench.report import Output
 from bench.target import elsewhere, is_loopback
 from hub.errors import InvalidInput, SettingError
 
@@ -25,9 +32,58 @@ def run(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
     return exit_.value.code
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["orders", "--help"], ["hotels", "--help"]])
-def test_help(arguments: list[str]) -> None:
-    assert CliRunner().invoke(cli.commands, arguments).exit_code == 0
+@pytest.mark.parametrize("name", cli.commands.commands)
+def test_help(name: str) -> None:
+    shown = CliRunner().invoke(cli.commands, [name, "--help"])
+    assert shown.exit_code == 0
+    assert ("\n  Exit codes:\n    0    good\n    1    " in shown.output) is (name != "hotels")
+
+
+def test_help_is_quick() -> None:
+    heavy = "{'asyncpg', 'msgspec', 'redis', 'rich', 'uvloop'}"
+    words = f"import sys, bench.cli; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
+def asked(*words: str) -> dict[str, Any]:
+    """What a command gets of these options."""
+    found: dict[str, Any] = {}
+
+    @click.command()
+    @whole("--hotels", 20, 1, 2000, "How many.")
+    @rate(5, "How fast.")
+    @place()
+    @output()
+    @quick(hotels=2, rate=0.5)
+    def command(**given: object) -> None:
+        found.update(given)
+
+    command.main(list(words), standalone_mode=False)
+    return found
+
+
+def test_quick_gives_way_to_what_is_named() -> None:
+    assert (asked()["hotels"], asked()["rate"]) == (20, 5)
+    assert (asked("--quick")["hotels"], asked("--quick")["rate"]) == (2, 0.5)
+    # Even when that is what it would be anyhow.
+    assert asked("--quick", "--hotels", "20")["hotels"] == 20
+
+
+def test_options_of_place_and_output_come_together() -> None:
+    given = asked("--clients", "2", "--no-pin", "--save")
+    assert set(given) == {"hotels", "rate", "where", "output"}
+    nothing = {"url": None, "token_file": None}
+    assert given["where"] == {"workers": 1, "clients": 2, "pin": False, **nothing}
+    assert given["output"] == {"json": None, "picture": None, "save": True}
+
+
+def test_save_writes_and_draws() -> None:
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    jsons, pictures = Output(Path("a.json"), None, save=True).files("orders", moment, ".html")
+    assert [path.name for path in jsons] == ["a.json", "orders-20260102-030405.json"]
+    assert [path.name for path in pictures] == ["orders-20260102-030405.html"]
+    assert Output(None, Path("b"), save=False).files("orders", moment, ".svg") == ([], [Path("b")])
 
 
 @pytest.mark.parametrize(
@@ -40,13 +96,13 @@ def test_help(arguments: list[str]) -> None:
     ],
 )
 def test_several_rates(words: list[str], rates: tuple[float, ...]) -> None:
-    assert cli.orders.make_context("orders", words).params["rates"] == rates
+    assert orders.make_context("orders", words).params["rate"] == rates
 
 
 def test_thresholds() -> None:
     words = ["--max-p99-ms", "place=50,frame=20.5", "--max-p99-ms", "bump=9"]
-    given = cli.orders.make_context("orders", words).params["max_p99_ms"]
-    assert given == ({"place": 50.0, "frame": 20.5}, {"bump": 9.0})
+    given = orders.make_context("orders", words).params["max_p99_ms"]
+    assert given == {"place": 50.0, "frame": 20.5, "bump": 9.0}
 
 
 @pytest.mark.parametrize(
@@ -63,13 +119,37 @@ def test_thresholds() -> None:
         (["--clients", "3", "--hotels", "2"], "--hotels"),
         (["--url", "hub", "--token-file", "tokens", "--max-p99-ms", "frame=5"], "http://HOST:PORT"),
         (["--url", "http://127.0.0.1:1", "--token-file", "/nowhere"], "/nowhere"),
-        (["--json", "/"], "directory"),
+        (["--json", "/"], "--json / is a directory"),
+        (["--picture", "/"], "--picture / is a directory"),
+        (["--quick", "--clients", "3"], "--hotels, there are 2"),
+        (["--quick", "--hotels", "1", "--rooms", "1", "--saturate"], "more than one guest"),
+        (["--quick=yes"], "--quick"),
+        (["--drain", "soon"], "'soon' is not a valid float range"),
     ],
 )
 def test_what_cannot_be(
     words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("orders", *words, monkeypatch=monkeypatch) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["mix", "--rate", "0,5"], "is not a list of numbers such as"),
+        (["peers", "--min-ratio", "hub=1"], "'hub=1' is not PEER=RATIO; known are nchan, ws"),
+        (["fanout", "--max-p99", "-1"], "--max-p99"),
+        (["storm", "--rate", "0"], "--rate"),
+        (["tenants", "--windows", "1.5"], "--windows"),
+        (["peers", "--picture", "/"], "--picture / is a directory"),
+        (["hotels"], "--out"),
+    ],
+)
+def test_what_other_commands_refuse(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words, monkeypatch=monkeypatch) == 2
     assert said in capsys.readouterr().err
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from bench.histogram import Histogram, bucket, merged, upper_end
 from bench.plan import Tally
 from bench.processes import Span, busy_seconds, cpu_times, usage
-from bench.results import Run, Verdict, judge, latency, make_run, spread
+from bench.results import Run, judge, latency, make_run, spread
 from bench.schedule import schedule, steps
-from bench.show import state, table, warnings
+from bench.show import charts, costs, errors, latencies, state, warnings
 
 
 def histogram(*seconds: float) -> Histogram:
@@ -121,15 +121,15 @@ def run(rate: float, *seconds: float, errors: int = 0, fault: str = "") -> Run:
 
 
 def test_within_the_thresholds() -> None:
-    assert judge([run(10, *[0.010] * 100)], {"place": 11, "screen": 11}, 0) == (Verdict.GOOD, [])
+    assert judge([run(10, *[0.010] * 100)], {"place": 11, "screen": 11}, 0) == ([], [])
 
 
 def test_the_median_of_several_runs_counts() -> None:
     runs = [run(10, *[seconds] * 100) for seconds in (0.010, 0.012, 0.9)]
-    assert judge(runs, {"place": 13}, 0)[0] is Verdict.GOOD
-    verdict, broken = judge(runs, {"place": 11}, 0)
-    assert verdict is Verdict.TOO_SLOW
-    assert broken == ["10/s: p99 of place is 12.0 ms, allowed are 11"]
+    assert judge(runs, {"place": 13}, 0) == ([], [])
+    wrong, slow = judge(runs, {"place": 11}, 0)
+    assert wrong == []
+    assert slow == ["10/s: p99 of place is 12.0 ms, allowed are 11"]
     found = spread(runs, lambda one: one.latency_ms["place"].max)
     assert found == (12.0, 10.0, 900.0)
 
@@ -140,29 +140,45 @@ def test_one_slow_rate_among_several_is_too_slow() -> None:
 
 
 def test_too_few_orders_do_not_pass_a_threshold() -> None:
-    assert judge([run(10, 0.001)], {"place": 20}, 0)[0] is Verdict.TOO_SLOW
+    slow = ["10/s: too few orders for a p99 of place; it needs 100"]
+    assert judge([run(10, 0.001)], {"place": 20}, 0) == ([], slow)
 
 
 def test_errors_are_not_good_unless_allowed() -> None:
     runs = [run(10, *[0.010] * 98, errors=2)]
-    assert judge(runs, {}, 0) == (Verdict.TOO_SLOW, ["10/s: 2.00 % errors, allowed are 0"])
-    assert judge(runs, {}, 2)[0] is Verdict.GOOD
+    assert judge(runs, {}, 0) == ([], ["10/s: 2.00 % errors, allowed are 0"])
+    assert judge(runs, {}, 2) == ([], [])
+    assert errors([*runs, *runs]) == ["10/s: errors: 4 no_reply"]
 
 
-def test_a_fault_is_worse_than_slow() -> None:
-    verdict, broken = judge([run(10, *[0.5] * 100, fault="missing")], {"place": 20}, 0)
-    assert verdict is Verdict.WRONG
-    assert broken[0] == "10/s: 1 missing, such as: order 7"
+def test_a_fault_is_not_merely_slow() -> None:
+    wrong, slow = judge([run(10, *[0.5] * 100, fault="missing")], {"place": 20}, 0)
+    assert wrong == ["10/s: 1 missing, such as: order 7"]
+    assert slow == ["10/s: p99 of place is 500.0 ms, allowed are 20"]
 
 
 def test_what_is_shown() -> None:
     runs = [run(10, *[0.010] * 100), run(10, *[0.020] * 100, errors=1)]
-    shown = table(runs)
-    assert shown.row_count == 2
-    assert next(iter(shown.columns[-2].cells)) == "10.0-20.0"
+    shown = latencies(runs)
+    assert [(row["name"], row["p50"], row["p99"], row["range"]) for row in shown.rows] == [
+        ("place", 15.0, 15.0, "10.0-20.0"),
+        ("screen", 15.0, 15.0, "10.0-20.0"),
+    ]
+    assert shown.columns[-1].key == "range"
+    assert [(row["rate"], row["errors"]) for row in costs(runs).rows] == [(10, 1)]
     assert "99/" not in state(tally(*[0.01] * 100))
     assert "reply p50 10.0 p99 10.0 ms" in state(tally(*[0.01] * 100))
     assert warnings(runs) == []
+
+
+def test_what_is_drawn() -> None:
+    quick, slow = run(10, *[0.010] * 100), run(20, *[0.020] * 100)
+    (bars,) = [chart for chart in charts(latencies([quick]), costs([quick]), []) if chart.series]
+    assert bars.series == {name: [("place", 10.0), ("screen", 10.0)] for name in ("p50", "p99")}
+    both = [quick, slow]
+    lines = [chart for chart in charts(latencies(both), costs(both), []) if chart.series]
+    assert [chart.title for chart in lines] == ["place → reply", "place → kitchen frame"]
+    assert lines[0].series == {name: [(10.0, 10.0), (20.0, 20.0)] for name in ("p50", "p99")}
 
 
 def test_a_client_that_is_late_is_told() -> None:

@@ -1,0 +1,1 @@
+"""The command lines of the bench, one file for each command; what it needs is imported when it runs."""
