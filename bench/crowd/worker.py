@@ -211,7 +211,7 @@ class Crowd:
                     lambda: guest, where.host, where.port, ssl=self._tls, local_addr=source
                 )
                 await joined
-            except BaseException:
+            except BaseException:  # a cancellation too must not leave it open
                 guest.cut()
                 raise
 

@@ -93,7 +93,7 @@ class Connections:
             connection = await self._connection()
             try:
                 answer = await connection.ask(request)
-            except BaseException:
+            except BaseException:  # after a cancellation too the next answer would be that of this request
                 connection.close()
                 raise
             self._idle.append(connection)
