@@ -9,8 +9,8 @@ CREATE TABLE app.orders (
     room_number text NOT NULL CONSTRAINT orders_room_number_length CHECK (length(room_number) BETWEEN 1 AND 20),
     status text NOT NULL DEFAULT 'received' CONSTRAINT orders_status_known
         CHECK (status IN ('received', 'cooking', 'ready', 'delivering', 'delivered', 'cancelled')),
-    -- kept by a trigger: 0 is an order whose items are not there yet, 1 a placed one
-    version integer NOT NULL DEFAULT 0 CONSTRAINT orders_version_not_negative CHECK (version >= 0),
+    -- kept by a trigger: 1 when it is placed
+    version integer NOT NULL DEFAULT 1 CONSTRAINT orders_version_positive CHECK (version > 0),
     subtotal_amount integer NOT NULL CONSTRAINT orders_subtotal_amount_not_negative CHECK (subtotal_amount >= 0),
     tax_amount integer NOT NULL CONSTRAINT orders_tax_amount_not_negative CHECK (tax_amount >= 0),
     service_amount integer NOT NULL DEFAULT 0 CONSTRAINT orders_service_amount_not_negative CHECK (service_amount >= 0),
@@ -143,8 +143,10 @@ CREATE FUNCTION app.stamp_order() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        NEW.version := 0;
-    ELSIF NEW IS DISTINCT FROM OLD THEN
+        NEW.version := 1;
+    ELSIF NEW IS NOT DISTINCT FROM OLD THEN
+        RETURN NULL;  -- nothing to write
+    ELSE
         NEW.version := OLD.version + 1;
         NEW.updated_at := now();
     END IF;
@@ -170,16 +172,21 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON app.orders FOR EACH ROW EXECUTE 
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.orders FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
--- A change of items is a change of their order. Orders are locked in id order, so that two writers of several
--- orders do not deadlock. Owned by hub_log: it must work for a writer who has set no tenant.
+-- A change of items is a change of their order. An order that this transaction has written has a version of its own
+-- already. The others are locked in id order, so that two writers of several orders do not deadlock. Owned by hub_log:
+-- it must work for a writer who has set no tenant.
 CREATE FUNCTION app.raise_order_version() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM FROM app.orders AS o
     WHERE (o.tenant_id, o.id) IN (SELECT changed.tenant_id, changed.order_id FROM changed)
+        AND o.xmin <> pg_current_xact_id()::xid
     ORDER BY o.tenant_id, o.id FOR NO KEY UPDATE;
-    UPDATE app.orders AS o SET version = o.version + 1
-    WHERE (o.tenant_id, o.id) IN (SELECT changed.tenant_id, changed.order_id FROM changed);
+    IF FOUND THEN
+        UPDATE app.orders AS o SET version = o.version + 1
+        WHERE (o.tenant_id, o.id) IN (SELECT changed.tenant_id, changed.order_id FROM changed)
+            AND o.xmin <> pg_current_xact_id()::xid;
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -244,8 +251,7 @@ SELECT
             WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id
         )
     ) AS document
-FROM app.orders AS o
-WHERE o.version > 0;  -- not before its items are there
+FROM app.orders AS o;
 GRANT SELECT ON app.order_documents TO hub_api, hub_admin, hub_log;
 
 -- Deletes at most `batch` of a tenant's answers of operations given before `before`; returns how many went.

@@ -76,9 +76,8 @@ INSERT INTO app.tenant_heads (tenant_id) SELECT id FROM app.tenants;
 
 -- The timeline of the server; every promotion of a replica and every restore to a moment begins a new one.
 CREATE FUNCTION app.log_timeline() RETURNS integer
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer
-$$;
+LANGUAGE sql STABLE
+RETURN ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer;
 
 -- Takes the head of a tenant for the rest of the transaction. STRICT: a missing head is an error, not silence.
 -- What is the first on a new timeline renews the epochs before it: else it could take a seq, in the same epoch,
@@ -115,10 +114,11 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     now_version integer;
     now_stay uuid;
+    is_logged boolean;
     seq bigint;
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        IF OLD.version > 0 AND NOT EXISTS (
+        IF NOT EXISTS (
             SELECT FROM app.orders AS o WHERE o.tenant_id = OLD.tenant_id AND o.id = OLD.id
         ) THEN
             seq := app.take_head(OLD.tenant_id);
@@ -130,16 +130,18 @@ BEGIN
         RETURN NULL;
     END IF;
     -- This transaction holds the order's row, so its version stands still.
-    SELECT o.version, o.stay_id INTO now_version, now_stay
+    SELECT
+        o.version, o.stay_id, EXISTS (
+            SELECT FROM app.events AS e
+            WHERE e.xid = pg_current_xact_id() AND e.tenant_id = o.tenant_id
+                AND e.subject = o.id AND e.version = o.version AND e.kind = 'order'
+        )
+    INTO now_version, now_stay, is_logged
     FROM app.orders AS o WHERE o.tenant_id = NEW.tenant_id AND o.id = NEW.id;
-    IF now_version IS NULL OR now_version = 0 THEN
+    IF now_version IS NULL THEN
         RETURN NULL;
     END IF;
-    IF NOT EXISTS (
-        SELECT FROM app.events AS e
-        WHERE e.xid = pg_current_xact_id() AND e.tenant_id = NEW.tenant_id
-            AND e.subject = NEW.id AND e.version = now_version AND e.kind = 'order'
-    ) THEN
+    IF NOT is_logged THEN
         seq := app.take_head(NEW.tenant_id);
         INSERT INTO app.events (tenant_id, seq, kind, subject, version, topics, payload)
         SELECT d.tenant_id, seq, 'order', d.id, now_version, ARRAY['kitchen', 'stay:' || d.stay_id], d.document
