@@ -495,8 +495,8 @@ CREATE TABLE app.orders (
     room_number text NOT NULL CONSTRAINT orders_room_number_length CHECK (length(room_number) BETWEEN 1 AND 20),
     status text NOT NULL DEFAULT 'received' CONSTRAINT orders_status_known
         CHECK (status IN ('received', 'cooking', 'ready', 'delivering', 'delivered', 'cancelled')),
-    -- kept by a trigger: 1 when it is placed
-    version integer NOT NULL DEFAULT 1 CONSTRAINT orders_version_positive CHECK (version > 0),
+    -- kept by a trigger: 0 is an order whose items are not there yet, 1 a placed one
+    version integer NOT NULL DEFAULT 0 CONSTRAINT orders_version_not_negative CHECK (version >= 0),
     subtotal_amount integer NOT NULL CONSTRAINT orders_subtotal_amount_not_negative CHECK (subtotal_amount >= 0),
     tax_amount integer NOT NULL CONSTRAINT orders_tax_amount_not_negative CHECK (tax_amount >= 0),
     service_amount integer NOT NULL DEFAULT 0 CONSTRAINT orders_service_amount_not_negative CHECK (service_amount >= 0),
@@ -608,7 +608,7 @@ CREATE FUNCTION app.stamp_order() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        NEW.version := 1;
+        NEW.version := least(NEW.version, 1);  -- 1 from a writer whose statement brings the items too
     ELSIF NEW IS NOT DISTINCT FROM OLD THEN
         RETURN NULL;  -- nothing to write
     ELSE
@@ -636,31 +636,6 @@ $$;
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON app.orders FOR EACH ROW EXECUTE FUNCTION app.stamp_order();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.orders FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
-
--- A change of items is a change of their order. An order that this transaction has written has a version of its own
--- already. The others are locked in id order, so that two writers of several orders do not deadlock. Owned by hub_log:
--- it must work for a writer who has set no tenant.
-CREATE FUNCTION app.raise_order_version() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM FROM app.orders AS o
-    WHERE (o.tenant_id, o.id) IN (SELECT changed.tenant_id, changed.order_id FROM changed)
-        AND o.xmin <> pg_current_xact_id()::xid
-    ORDER BY o.tenant_id, o.id FOR NO KEY UPDATE;
-    IF FOUND THEN
-        UPDATE app.orders AS o SET version = o.version + 1
-        WHERE (o.tenant_id, o.id) IN (SELECT changed.tenant_id, changed.order_id FROM changed)
-            AND o.xmin <> pg_current_xact_id()::xid;
-    END IF;
-    RETURN NULL;
-END
-$$;
-CREATE TRIGGER raise_version_insert AFTER INSERT ON app.order_items REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION app.raise_order_version();
-CREATE TRIGGER raise_version_update AFTER UPDATE ON app.order_items REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION app.raise_order_version();
-CREATE TRIGGER raise_version_delete AFTER DELETE ON app.order_items REFERENCING OLD TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION app.raise_order_version();
 
 -- An order as its guest and the kitchen may see it: no personal data, nothing that only staff may read.
 CREATE VIEW app.order_documents WITH (security_invoker = true) AS
@@ -716,7 +691,8 @@ SELECT
             WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id
         )
     ) AS document
-FROM app.orders AS o;
+FROM app.orders AS o
+WHERE o.version > 0;  -- not before its items are there
 GRANT SELECT ON app.order_documents TO hub_api, hub_admin, hub_log;
 
 -- The answer of each committed operation, so that the same operation id twice is one change and one answer.
@@ -852,6 +828,35 @@ $$;
 -- They take the head first and read the document in a statement after it: read before, two transactions that
 -- bump two items of one order at once would leave a stale last event.
 
+-- A change of items is a change of their order. One that this transaction has written, and nobody has been told of yet,
+-- has its new version already. The others are locked in id order, so that two writers of several orders do not
+-- deadlock. Owned by hub_log: it must work for a writer who has set no tenant.
+CREATE FUNCTION app.raise_order_version() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    one record;
+BEGIN
+    FOR one IN
+        SELECT o.tenant_id, o.id FROM app.orders AS o
+        WHERE (o.tenant_id, o.id) IN (SELECT changed.tenant_id, changed.order_id FROM changed)
+            AND (o.xmin <> pg_current_xact_id()::xid OR o.version = 0 OR EXISTS (
+                SELECT FROM app.events AS e
+                WHERE e.xid = pg_current_xact_id() AND e.tenant_id = o.tenant_id AND e.subject = o.id
+            ))
+        ORDER BY o.tenant_id, o.id FOR NO KEY UPDATE
+    LOOP
+        UPDATE app.orders AS o SET version = o.version + 1 WHERE o.tenant_id = one.tenant_id AND o.id = one.id;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER raise_version_insert AFTER INSERT ON app.order_items REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION app.raise_order_version();
+CREATE TRIGGER raise_version_update AFTER UPDATE ON app.order_items REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION app.raise_order_version();
+CREATE TRIGGER raise_version_delete AFTER DELETE ON app.order_items REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION app.raise_order_version();
+
 CREATE FUNCTION app.log_order() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -861,7 +866,7 @@ DECLARE
     seq bigint;
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        IF NOT EXISTS (
+        IF OLD.version > 0 AND NOT EXISTS (
             SELECT FROM app.orders AS o WHERE o.tenant_id = OLD.tenant_id AND o.id = OLD.id
         ) THEN
             seq := app.take_head(OLD.tenant_id);
@@ -881,7 +886,7 @@ BEGIN
         )
     INTO now_version, now_stay, is_logged
     FROM app.orders AS o WHERE o.tenant_id = NEW.tenant_id AND o.id = NEW.id;
-    IF now_version IS NULL THEN
+    IF now_version IS NULL OR now_version = 0 THEN
         RETURN NULL;
     END IF;
     IF NOT is_logged THEN
@@ -1113,9 +1118,9 @@ $$;
 
 -- What must work for a writer who has set no tenant belongs to hub_log. It needs CREATE for that moment alone.
 GRANT CREATE ON SCHEMA app TO hub_log;
-ALTER FUNCTION app.raise_order_version() OWNER TO hub_log;
 ALTER FUNCTION app.prune_operations(uuid, timestamptz, integer) OWNER TO hub_log;
 ALTER FUNCTION app.create_head() OWNER TO hub_log;
+ALTER FUNCTION app.raise_order_version() OWNER TO hub_log;
 ALTER FUNCTION app.log_timeline() OWNER TO hub_log;
 ALTER FUNCTION app.take_head(uuid) OWNER TO hub_log;
 ALTER FUNCTION app.ring_bell() OWNER TO hub_log;

@@ -4,5 +4,4 @@ DROP TABLE app.order_counters;
 DROP TABLE app.order_items;
 DROP TABLE app.orders;
 DROP FUNCTION app.prune_operations(uuid, timestamptz, integer);
-DROP FUNCTION app.raise_order_version();
 DROP FUNCTION app.stamp_order();

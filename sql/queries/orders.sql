@@ -99,9 +99,9 @@ WITH counter AS (
 ), placed AS (
     INSERT INTO app.orders (
         tenant_id, id, business_date, order_number, stay_id, room_number, special_requests, placed_at,
-        subtotal_amount, tax_amount, service_amount, total_amount, prices_include_tax, op_id
+        subtotal_amount, tax_amount, service_amount, total_amount, prices_include_tax, op_id, version
     )
-    SELECT $1, $2, $3, counter.last_number, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+    SELECT $1, $2, $3, counter.last_number, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1
     FROM counter
     RETURNING id
 )

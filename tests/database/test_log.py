@@ -76,7 +76,21 @@ async def test_items_one_by_one_are_one_event_too(psql: Connection, hotel: Hotel
         for line in range(1, 6):
             await psql.execute(ITEM, order_id, line, hotel.menu["soup"])
     (event,) = await log.new()
-    assert (event.version, len(event.order.items)) == (5, 5)
+    assert (event.version, len(event.order.items)) == (1, 5)
+
+
+async def test_what_was_told_already_is_told_again(
+    psql: Connection, admin: Connection, hotel: Hotel, log: Logbook
+) -> None:
+    async with psql.transaction():
+        await psql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        order_id = await write_order(psql, hotel)
+        for line in range(1, 4):
+            await psql.execute(ITEM, order_id, line, hotel.menu["soup"])
+        await psql.execute("UPDATE app.order_items SET status = 'cooking' WHERE order_id = $1", order_id)
+    *_, event = events = await log.new()
+    assert [event.version for event in events] == [1, 2, 3, 4]
+    assert event.order == await document(admin, order_id)
 
 
 async def test_an_order_without_items_is_no_news(psql: Connection, hotel: Hotel, log: Logbook) -> None:
