@@ -1,5 +1,6 @@
 """A WebSocket after its handshake, without a task of its own: what comes in is handed to a listener, what
-goes out is written to the transport at once. One frame encoded for N sockets is N calls of `transport.write`.
+goes out in one turn of the loop is written to the transport together at its end: each `transport.write` is a
+system call, which costs more than all else about a delivery.
 
 The library parses and answers the peer's frames; the hub's own frames never pass through it, because they are
 whole, unmasked and uncompressed: a head and the payload.
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
@@ -30,6 +32,8 @@ _NOT_UTF8: Final = 1007
 # Whoever sends more frames than that between two pings of the hub is no client of ours: each costs time, also
 # one that says nothing.
 _FRAMES: Final = 20_000
+# What is put together for one write; more is written at once, so that a peer that is too slow is noticed.
+_TOGETHER_BYTES: Final = 16_384
 
 
 class Listener(Protocol):
@@ -48,6 +52,27 @@ class Listener(Protocol):
         """The socket is closed, by whomever. Called once."""
 
 
+class Turn:
+    """The sockets to which something is written in this turn of an event loop."""
+
+    def __init__(self) -> None:
+        self._written: list[Socket] = []
+
+    def add(self, socket: Socket) -> None:
+        """Flush it when the loop comes round; one callback for all costs less than one for each."""
+        if not self._written:
+            asyncio.get_running_loop().call_soon(self._end)
+        self._written.append(socket)
+
+    def _end(self) -> None:
+        written, self._written = self._written, []
+        for socket in written:
+            socket.flush()
+
+
+_turns: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Turn]] = WeakKeyDictionary()
+
+
 class Socket(asyncio.Protocol):
     """See `Wire` for what goes out. `connections` is the server's set, which holds it while it is open."""
 
@@ -60,7 +85,10 @@ class Socket(asyncio.Protocol):
         "_frames",
         "_listener",
         "_over",
+        "_pending",
+        "_pending_bytes",
         "_transport",
+        "_turn",
         "_waiting_frames",
         "congested",
         "gone",
@@ -68,6 +96,7 @@ class Socket(asyncio.Protocol):
     )
 
     def __init__(self, transport: asyncio.Transport, conn: ServerProtocol, connections: set[Any]) -> None:
+        self._turn = _turns.setdefault(asyncio.get_running_loop(), Turn())
         self._transport = transport
         self._conn = conn
         self._connections = connections
@@ -77,6 +106,8 @@ class Socket(asyncio.Protocol):
         self._frames = 0  # since the last ping
         self._drained: asyncio.Event | None = None
         self._over = False  # the close frame is written; nothing may follow it
+        self._pending: list[bytes] = []  # for the end of this turn
+        self._pending_bytes = 0
         self._waiting_frames = 0
         self.congested = False
         self.silent = False
@@ -100,7 +131,7 @@ class Socket(asyncio.Protocol):
 
     @property
     def backlog_bytes(self) -> int:
-        return 0 if self.gone else self._transport.get_write_buffer_size()
+        return 0 if self.gone else self._pending_bytes + self._transport.get_write_buffer_size()
 
     @property
     def backlog_frames(self) -> int:
@@ -111,10 +142,7 @@ class Socket(asyncio.Protocol):
             return
         if self.congested:
             self._waiting_frames += 1
-        try:
-            self._transport.write(frame.wire)
-        except RuntimeError:
-            self._lost()
+        self._put(frame.wire)
 
     async def drained(self) -> None:
         while self.congested and not self.gone:
@@ -126,6 +154,21 @@ class Socket(asyncio.Protocol):
         self._end(code, reason, frame.wire)
 
     def _put(self, data: bytes) -> None:
+        if not self._pending:
+            self._turn.add(self)
+        self._pending.append(data)
+        self._pending_bytes += len(data)
+        if self.congested or self._pending_bytes > _TOGETHER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Give the transport what was put together."""
+        pending = self._pending
+        if not pending or self.gone:
+            return
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
+        pending.clear()
+        self._pending_bytes = 0
         try:
             self._transport.write(data)
         except RuntimeError:
@@ -143,6 +186,7 @@ class Socket(asyncio.Protocol):
         if self._conn.state is State.OPEN:
             self._conn.send_close(code, reason)
         self._put(last + b"".join(self._conn.data_to_send()))
+        self.flush()
         self._cut_later()
 
     def _cut_later(self) -> None:
@@ -221,6 +265,7 @@ class Socket(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Nothing more is written; what waits has its time."""
+        self.flush()
         if not self._over:
             self._over = True
             self._cut_later()
@@ -244,6 +289,8 @@ class Socket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = self._over = True
+        self._pending.clear()
+        self._pending_bytes = 0
         self._connections.discard(self)
         self._conn.parser.close()  # it holds on to what holds it
         self._wake()
