@@ -1,6 +1,6 @@
 """A WebSocket after its handshake, without a task of its own: what comes in is handed to a listener, what
-goes out in one turn of the loop is written to the transport together at its end: each `transport.write` is a
-system call, which costs more than all else about a delivery.
+goes out is written to the transport at once, but what follows in the same turn of the loop together at its
+end: each `transport.write` is a system call, which costs more than all else about a delivery.
 
 The library parses and answers the peer's frames; the hub's own frames never pass through it, because they are
 whole, unmasked and uncompressed: a head and the payload.
@@ -53,20 +53,24 @@ class Listener(Protocol):
 
 
 class Turn:
-    """The sockets to which something is written in this turn of an event loop."""
+    """A turn of an event loop: its number, and the sockets that have something left to write at its end."""
 
     def __init__(self) -> None:
-        self._written: list[Socket] = []
+        self.number = 0
+        self.waiting: list[Socket] = []
+        self._begun = 0
 
-    def add(self, socket: Socket) -> None:
-        """Flush it when the loop comes round; one callback for all costs less than one for each."""
-        if not self._written:
+    def begin(self) -> int:
+        """Its number, which changes when the loop comes round; one callback for all sockets."""
+        if self._begun == self.number:
+            self._begun += 1
             asyncio.get_running_loop().call_soon(self._end)
-        self._written.append(socket)
+        return self.number
 
     def _end(self) -> None:
-        written, self._written = self._written, []
-        for socket in written:
+        self.number = self._begun
+        waiting, self.waiting = self.waiting, []
+        for socket in waiting:
             socket.flush()
 
 
@@ -90,6 +94,7 @@ class Socket(asyncio.Protocol):
         "_transport",
         "_turn",
         "_waiting_frames",
+        "_written_in",
         "congested",
         "gone",
         "silent",
@@ -106,6 +111,7 @@ class Socket(asyncio.Protocol):
         self._frames = 0  # since the last ping
         self._drained: asyncio.Event | None = None
         self._over = False  # the close frame is written; nothing may follow it
+        self._written_in = -1
         self._pending: list[bytes] = []  # for the end of this turn
         self._pending_bytes = 0
         self._waiting_frames = 0
@@ -154,8 +160,13 @@ class Socket(asyncio.Protocol):
         self._end(code, reason, frame.wire)
 
     def _put(self, data: bytes) -> None:
+        turn = self._turn
+        if self._written_in != turn.number:
+            self._written_in = turn.begin()
+            self._send(data)
+            return
         if not self._pending:
-            self._turn.add(self)
+            turn.waiting.append(self)
         self._pending.append(data)
         self._pending_bytes += len(data)
         if self.congested or self._pending_bytes > _TOGETHER_BYTES:
@@ -169,6 +180,9 @@ class Socket(asyncio.Protocol):
         data = pending[0] if len(pending) == 1 else b"".join(pending)
         pending.clear()
         self._pending_bytes = 0
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
         try:
             self._transport.write(data)
         except RuntimeError:
