@@ -138,6 +138,15 @@ class Load:
         if not await self._until(lambda: self.answered >= wanted, seconds):
             raise AssertionError(listed([*self.problems, f"only {self.answered} of {wanted} answers"]))
 
+    async def until(
+        self, condition: Callable[[Client], bool], *, kind: str = "", seconds: float = 20.0
+    ) -> None:
+        """Wait until it holds for every client, or for every one of that kind of principal, at once."""
+        clients = [client for client in self.clients if kind in ("", client.principal.kind)]
+        if not await self._until(lambda: all(map(condition, clients)), seconds):
+            late = [client.name for client in clients if not condition(client)]
+            raise AssertionError(listed([*self.problems, f"not within {seconds:.0f} s: {', '.join(late)}"]))
+
     async def healed(self) -> Healing:
         """The fault is over now: wait for the first command that is answered again, then for all screens.
 

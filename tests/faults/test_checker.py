@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -19,8 +21,9 @@ from hub.realtime.feed import Feed
 from hub.realtime.protocol import Frame, PositionFrame
 from hub.realtime.session import Phase, Session
 from tests.factories import make_hotel
-from tests.faults.checker import checked
+from tests.faults.checker import Load, checked
 from tests.realtime.conftest import running
+from tests.realtime.screens import DEADLINE
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
@@ -63,6 +66,7 @@ REAL_CALL = Operations.call
 REAL_ONCE = Operations._once
 REAL_FEED = Feed._deliver
 REAL_COMMANDS = Conversation._run_commands
+REAL_LOOK = Load._look
 
 
 def drop_an_event(patch: pytest.MonkeyPatch) -> None:
@@ -137,7 +141,8 @@ def do_an_order_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def answer_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    """The answer leaves as soon as it is known, and its transaction commits a little later."""
+    """The answer leaves as soon as it is known, and its transaction commits when the checker has looked."""
+    looked: defaultdict[UUID, asyncio.Event] = defaultdict(asyncio.Event)
     early: dict[UUID, asyncio.Future[Raw]] = {}
     at_work: set[asyncio.Task[Raw]] = set()
 
@@ -146,8 +151,14 @@ def answer_before_the_commit(patch: pytest.MonkeyPatch) -> None:
         known = early[call[4]]
         if not known.done():
             known.set_result(answer)
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(DEADLINE):
+            await looked[call[4]].wait()
         return answer
+
+    async def look(*call: Any) -> None:
+        await REAL_LOOK(*call)
+        if (op_id := call[-1].op_id) is not None:
+            looked[UUID(op_id)].set()
 
     async def call(self: Operations, name: str, principal: Principal, op_id: UUID | None, raw: Any) -> Raw:
         if op_id is None:
@@ -158,6 +169,7 @@ def answer_before_the_commit(patch: pytest.MonkeyPatch) -> None:
         await asyncio.wait([known, work], return_when=asyncio.FIRST_COMPLETED)
         return known.result() if known.done() else work.result()
 
+    patch.setattr(Load, "_look", look)
     patch.setattr(Operations, "_once", once)
     patch.setattr(Operations, "call", call)
 
@@ -166,8 +178,10 @@ def answer_out_of_turn(patch: pytest.MonkeyPatch) -> None:
     """Of two commands that came together, the second is done and answered first."""
 
     async def run_commands(conversation: Conversation, session: Session) -> None:
-        # the second of two that come together is not here yet
-        await asyncio.sleep(0.05)
+        # the second of two that come together is not here yet; most come alone
+        until = time.monotonic() + 0.05
+        while len(conversation._commands) < 2 and time.monotonic() < until:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
         conversation._commands.reverse()
         await REAL_COMMANDS(conversation, session)
 

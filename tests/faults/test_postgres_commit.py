@@ -33,6 +33,16 @@ async def waiting(cluster: PgCluster) -> int:
     return number
 
 
+async def a_cancellation_arrives(cluster: PgCluster) -> None:
+    """Give up a commit as nobody must, and wait until its server has: what was sent before is there too."""
+    ours = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND wait_event = 'SyncRep'"
+    async with cluster.primary.connect() as connection:
+        commit = asyncio.create_task(connection.execute("SELECT pg_logical_emit_message(true, '', 'x')"))
+        await cluster.primary.until(f"SELECT ({ours}) = 1")
+        commit.cancel()
+        await cluster.primary.until(f"SELECT ({ours}) = 0")
+
+
 @pytest.mark.parametrize("how", ["patience", "cancelled"])
 async def test_who_gives_up_a_commit_shows_it_to_nobody(
     servers: Servers, monkeypatch: pytest.MonkeyPatch, how: str
@@ -65,7 +75,7 @@ async def test_who_gives_up_a_commit_shows_it_to_nobody(
                 asking.cancel()
             with pytest.raises(Unavailable if how == "patience" else asyncio.CancelledError):
                 await asking
-            await asyncio.sleep(0.5)  # a cancellation has time to come to the server
+            await a_cancellation_arrives(cluster)
             assert await waiting(cluster) == 1
             assert str(op_id) not in await operations(settings.database_url)
             await asyncio.to_thread(cluster.replicas[0].start)

@@ -62,6 +62,15 @@ async def test_a_server_that_takes_no_writes_for_a_while(servers: Servers) -> No
         await until_ready(play.address, 200, "ready")
 
 
+async def are_held(play: Scene, number: int) -> None:
+    """Until so many transactions wait, for the standby or for one that does."""
+    await play.old.until(
+        "SELECT count(*) >= $1 FROM pg_stat_activity"
+        " WHERE usename = 'hub_api' AND (wait_event = 'SyncRep' OR wait_event_type = 'Lock')",
+        number,
+    )
+
+
 async def waits_for_the_standby(play: Scene) -> None:
     """Until a commit of every hotel does; the next one of the same hotel waits for that."""
     async with asyncio.timeout(20):
@@ -92,11 +101,11 @@ async def test_what_the_standby_may_lack_is_not_acknowledged(servers: Servers) -
                 if operation.acknowledged is not None
             }
             assert alone - acknowledged
-            await waits_for_the_standby(play)
+            await are_held(play, len(load.clients))
             answered = load.answered
             for client in load.clients:
                 client.drop()  # whatever was asked is asked again
-            await asyncio.sleep(2)  # an answer that nobody may give has time to come
+            await are_held(play, 2 * len(load.clients))
             assert load.answered == answered
             await asyncio.to_thread(play.old.kill)
             await asyncio.to_thread(play.new.start)
