@@ -52,6 +52,13 @@ async def measure(
     return rows
 
 
+def failed(rows: list[Row], seconds: float) -> float:
+    """How many percent of the orders of all turns failed, each `seconds` long."""
+    errors = sum(float(row["errors"] or 0) for row in rows)
+    stored = sum(float(row["hub"] or 0) * seconds for row in rows)
+    return 100 * errors / (errors + stored) if errors else 0.0
+
+
 def table(rows: list[Row]) -> Table:
     """The turns, and their medians."""
     ratios = sorted(float(row["ratio"]) for row in rows if isinstance(row["ratio"], float))

@@ -110,6 +110,8 @@ async def _measure(options: Options, site: Site) -> Findings:
         bar(1, "")
         findings.tables.append(durable.table(rows))
         findings.charts.append(saturation(rows))
+        share = durable.failed(rows, options.seconds)
+        findings.limit("orders that failed in saturation", share, options.max_errors, "%")
     return findings
 
 

@@ -43,7 +43,16 @@ _CEILING = "Measure the same SQL without the hub, and the same addresses without
 @threshold("--min-rate", "Exit with 1 when the highest rate is lower.")
 @place()
 @output()
-@quick(rate=(40,), seconds=1.0, warmup=0.3, hotels=2, rooms=4, max_p95=60_000.0, max_read_p95=60_000.0)
+@quick(
+    rate=(40,),
+    most=1000.0,
+    seconds=1.0,
+    warmup=0.3,
+    hotels=2,
+    rooms=4,
+    max_p95=60_000.0,
+    max_read_p95=60_000.0,
+)
 def mix(**given: object) -> None:
     """The daily work: 75 % reads, 25 % writes, and the highest rate that is held.
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from bench import durable
 from bench.ceiling.record import Recording, Statement
 from bench.crowd.crowd import check_descriptors, ports, sources_for
 from bench.histogram import Histogram
@@ -210,3 +211,10 @@ def test_tallies_of_several_processes_add_up() -> None:
     assert (one.due, one.done, one.errors, one.error_percent) == (5, 2, {"place: 503": 1}, 20.0)
     assert one.whole(frozenset({"menu"})).count == 2
     assert one.whole(frozenset({"place"})) == Histogram()
+
+
+def test_orders_that_fail_in_saturation_count() -> None:
+    rows: list[Row] = [{"hub": 45.0, "errors": 20}, {"hub": 45.0, "errors": 0}]
+    assert durable.failed(rows, 2.0) == 10.0
+    assert durable.failed([{"hub": 0.0, "errors": 7}], 2.0) == 100.0
+    assert durable.failed([{"hub": 45.0, "errors": 0}], 2.0) == 0.0
