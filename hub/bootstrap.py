@@ -75,7 +75,7 @@ def wanted_extras(module: str, arguments: Sequence[str]) -> frozenset[str]:
     command = next((word for word in arguments if not word.startswith("-")), "")
     if module != "hub" or command not in EXTRAS:
         return frozenset({"embedded"})
-    return frozenset(EXTRAS[command]) | ({"browser"} if "--all" in arguments else frozenset())
+    return frozenset(EXTRAS[command]) | ({"browser"} if {"--all", "--rest"} & set(arguments) else frozenset())
 
 
 class Stamp(NamedTuple):

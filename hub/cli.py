@@ -78,12 +78,13 @@ def doctor(as_json: bool) -> None:
 @click.option(
     "--all", "everything", is_flag=True, help="Browsers, slow tests and the distribution's servers too."
 )
+@click.option("--rest", is_flag=True, help="Only what a run without options leaves out.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def test(everything: bool, arguments: tuple[str, ...]) -> None:
+def test(everything: bool, rest: bool, arguments: tuple[str, ...]) -> None:
     """Run the tests; further ARGUMENTS go to pytest."""
     from hub.legs import run
 
-    raise SystemExit(run(everything=everything, arguments=arguments))
+    raise SystemExit(run(quick=everything or not rest, rest=everything or rest, arguments=arguments))
 
 
 @commands.command()

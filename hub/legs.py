@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OLD_SERVERS = {"HUB_PG_BINDIR": "/usr/lib/postgresql/15/bin", "HUB_REDIS_BIN": "/usr/bin/redis-server"}
 PGBOUNCER = "/usr/sbin/pgbouncer"
 FAKETIME = "*/faketime/libfaketimeMT.so.1"
+# What pytest says when it has collected no test.
+_NOTHING = 5
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -33,12 +35,16 @@ class Leg(Struct, frozen=True):
 
 
 QUICK = Leg(
-    "what the wheels alone can run; `hub test --all` runs the rest too",
+    "what the wheels alone can run; `hub test --rest` runs the others, `hub test --all` both",
     "not browser and not slow and not faults and not debian and not mount and not alone",
     {},
 )
-FULL = (
-    Leg("everything, on PostgreSQL 18 and Valkey of the wheels", "not debian and not alone", {}),
+REST = (
+    Leg(
+        "browsers, slow tests and faults, on PostgreSQL 18 and Valkey of the wheels",
+        "(browser or slow or faults or mount) and not debian and not alone",
+        {},
+    ),
     Leg("what measures, with the machine to itself", "alone", {}, alone=True),
     Leg(
         "PostgreSQL 15 and Redis 7 of the distribution",
@@ -48,24 +54,28 @@ FULL = (
 )
 
 
-def run(*, everything: bool, arguments: Sequence[str]) -> int:
-    """Run one leg or all of them; the exit code of the first that fails. `arguments` go to pytest.
+def run(*, quick: bool, rest: bool, arguments: Sequence[str]) -> int:
+    """Run the quick leg, the rest, or both; the exit code of the first that fails. `arguments` go to pytest.
 
-    A leg that collects no test fails. Raises SettingError when a program is missing, naming its package.
+    A leg that collects no test fails, unless files were named and another leg has their tests. Raises
+    SettingError when a program is missing, naming its package.
     """
     if not (ROOT / "tests").is_dir():
         raise SettingError("the tests are not part of an installed hub; run them in a checkout")
-    if not everything:
-        return _pytest(QUICK, os.environ, arguments)
-    if absent := missing():
-        raise SettingError(f"`test --all` needs the packages {' '.join(absent)}; apt-get install them")
+    if rest and (absent := missing()):
+        raise SettingError(f"all tests need the packages {' '.join(absent)}; apt-get install them")
+    legs = [*([QUICK] if quick else []), *(REST if rest else [])]
     environment = {name: value for name, value in os.environ.items() if name not in OLD_SERVERS}
-    codes = [_pytest(leg, environment, arguments) for leg in FULL]
+    codes = [_pytest(leg, environment if rest else os.environ, arguments) for leg in legs]
+    if any(Path(ROOT, one.partition("::")[0]).exists() for one in arguments) and set(codes) != {_NOTHING}:
+        codes = [code for code in codes if code != _NOTHING]
+    if _NOTHING in codes:
+        click.echo("hub test: no test was collected, which counts as a failure", err=True)
     return next((code for code in codes if code), 0)
 
 
 def missing() -> list[str]:
-    """The Debian packages that `--all` needs and this machine lacks."""
+    """The Debian packages that all tests need and this machine lacks."""
     absent = []
     if not any(shutil.which(name) for name in BROWSERS):
         absent.append("chromium")
@@ -102,9 +112,4 @@ def _pytest(leg: Leg, environment: Mapping[str, str], arguments: Sequence[str]) 
     command = [sys.executable, "-m", "pytest", "-p", "tests.left_out", "-m", leg.markers]
     processes = 0 if leg.alone else _processes()
     command += ["-n", str(processes), "--dist", "loadfile", *arguments]
-    code = subprocess.run(command, cwd=ROOT, env={**environment, **leg.servers}, check=False).returncode
-    if code == 5 and leg.alone and any(Path(ROOT, one.partition("::")[0]).exists() for one in arguments):
-        return 0  # files were named, and none of them measures
-    if code == 5:
-        click.echo("hub test: no test was collected, which counts as a failure", err=True)
-    return code
+    return subprocess.run(command, cwd=ROOT, env={**environment, **leg.servers}, check=False).returncode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -77,13 +78,13 @@ def test_the_quick_leg_leaves_out_what_needs_more(monkeypatch: pytest.MonkeyPatc
         return 7 if leg.markers == " and ".join(f"not {marker}" for marker in more) else 0
 
     monkeypatch.setattr(legs, "_pytest", fake)
-    assert legs.run(everything=False, arguments=[]) == 7
+    assert legs.run(quick=True, rest=False, arguments=[]) == 7
 
 
 def test_all_needs_every_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(legs, "missing", lambda: ["chromium", "redis-server"])
     with pytest.raises(SettingError, match="chromium redis-server"):
-        legs.run(everything=True, arguments=[])
+        legs.run(quick=True, rest=True, arguments=[])
 
 
 def test_missing_packages_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -96,24 +97,51 @@ def test_missing_packages_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert legs.missing() == [*packages, "nodejs"]
 
 
-def test_all_fails_when_one_leg_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes = iter([1, 0, 0])
+@pytest.mark.parametrize(
+    ("codes", "arguments", "expected"),
+    [
+        ([0, 1, 0, 0], [], 1),
+        ([0, 0, 0, 0], [], 0),
+        ([0, 0, 5, 0], [], 5),
+        ([0, 0, 5, 0], ["-q", "tests/unit/test_cli.py::test_x"], 0),
+        ([5, 3, 5, 5], ["tests/unit/test_cli.py"], 3),
+        ([5, 5, 5, 5], ["tests/unit/test_cli.py"], 5),
+    ],
+)
+def test_all_legs_run_and_the_first_failure_counts(
+    monkeypatch: pytest.MonkeyPatch, codes: list[int], arguments: list[str], expected: int
+) -> None:
+    left = iter(codes)
     monkeypatch.setattr(legs, "missing", list)
-    monkeypatch.setattr(legs, "_pytest", lambda *_: next(codes))
-    assert legs.run(everything=True, arguments=[]) == 1
-    assert next(codes, None) is None
+    monkeypatch.setattr(legs, "_pytest", lambda *_: next(left))
+    assert legs.run(quick=True, rest=True, arguments=arguments) == expected
+    assert next(left, None) is None
 
 
-def test_nothing_collected_is_a_failure(capfd: pytest.CaptureFixture[str]) -> None:
-    leg = legs.Leg("nothing", "browser and not browser", {})
-    arguments = ["--collect-only", "-q", "tests/unit/test_cli.py"]
-    assert legs._pytest(leg, {"PATH": ""}, arguments) == 5
+def test_every_test_has_its_leg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever markers it has."""
+    ran: list[str] = []
+
+    def fake(leg: legs.Leg, *_: object) -> int:
+        ran.append(leg.markers)
+        return 0
+
+    monkeypatch.setattr(legs, "missing", list)
+    monkeypatch.setattr(legs, "_pytest", fake)
+    assert legs.run(quick=True, rest=True, arguments=[]) == 0
+    names = ("browser", "slow", "faults", "debian", "mount", "alone")
+    for chosen in itertools.product((True, False), repeat=len(names)):
+        marked = dict(zip(names, chosen, strict=True))
+        if not (marked["debian"] and (marked["browser"] or marked["slow"] or marked["alone"])):
+            assert any(eval(markers, {}, marked) for markers in ran), marked
+
+
+def test_nothing_collected_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(legs, "QUICK", legs.Leg("nothing", "browser and not browser", {}))
+    assert legs.run(quick=True, rest=False, arguments=["--collect-only", "-q", "tests/unit/test_cli.py"]) == 5
     assert "counts as a failure" in capfd.readouterr().err
-
-
-def test_what_measures_is_nobodys_when_other_files_are_named() -> None:
-    leg = legs.Leg("nothing", "browser and not browser", {}, alone=True)
-    assert legs._pytest(leg, {"PATH": ""}, ["--collect-only", "-q", "tests/unit/test_cli.py"]) == 0
 
 
 def test_what_is_left_out_is_said_by_several_processes(capfd: pytest.CaptureFixture[str]) -> None:
@@ -126,4 +154,4 @@ def test_what_is_left_out_is_said_by_several_processes(capfd: pytest.CaptureFixt
 def test_an_installed_hub_has_no_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(legs, "ROOT", tmp_path)
     with pytest.raises(SettingError, match="checkout"):
-        legs.run(everything=False, arguments=[])
+        legs.run(quick=True, rest=False, arguments=[])
