@@ -19,6 +19,7 @@ from hub.db.scope import utc_now
 from hub.errors import RateLimited
 from hub.log.event import Event, Head, rfc3339
 from hub.meters import KINDS
+from hub.realtime.handover import RESTARTING
 from hub.realtime.protocol import SUBPROTOCOL
 from hub.security.limits import Rule
 from hub.security.permissions import Kind
@@ -200,7 +201,7 @@ async def test_handshakes_that_were_refused(
     live: Live, outcome: str, status: int, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hub.realtime.admission.Admission.wait", lambda self: float(outcome == "crowded"))
-    monkeypatch.setattr(live.hub.node, "leaving", outcome == "draining")
+    monkeypatch.setattr(live.hub.node, "closed", RESTARTING if outcome == "draining" else None)
     since = Since(live)
     with pytest.raises(InvalidStatus) as caught:
         await connect(
