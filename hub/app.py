@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
@@ -34,7 +36,7 @@ from hub.realtime.admission import Admission
 from hub.realtime.broker import Broker, BrokerDown, Channels, MemoryBroker, NoBroker
 from hub.realtime.doors import Doors
 from hub.realtime.endpoint import Endpoint
-from hub.realtime.handover import RESTARTING, Handover, send_away
+from hub.realtime.handover import CUT_OFF, RESTARTING, Handover, send_away
 from hub.realtime.heartbeat import Heartbeat
 from hub.realtime.join import Past
 from hub.realtime.marks import Marks
@@ -213,6 +215,8 @@ async def open_hub(
             node,
             lambda: reach.away,
             tell(channels.hubs),
+            site=f"{socket.gethostname()} {os.getppid() if settings.workers > 1 else os.getpid()}",
+            sure_seconds=settings.handover_seconds,
             seconds=settings.drain_seconds / 2,
             retry_ms=settings.retry_ms,
         )
@@ -281,6 +285,8 @@ async def open_hub(
         async def heads_are_read() -> None:
             if not sighted():
                 raise TimeoutError("heads were not compared for long")
+            if node.closed == CUT_OFF:
+                raise ConnectionError(CUT_OFF)
 
         watch = health.Health(
             [

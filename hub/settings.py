@@ -219,6 +219,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     heads_seconds: Seconds = 2.0
     # The same without a broker, where it is how events arrive at all.
     heads_alone_seconds: Seconds = 0.25
+    # Sessions go to another hub when this one has no database and the other has had it for so long. Longer
+    # than a promotion takes, or they go to a hub that still reaches the old primary.
+    handover_seconds: Seconds = 10.0
     # What may wait for one slow client; past either it is lagging and nothing more is queued.
     outbound_bytes: Annotated[int, Meta(ge=4096, le=2**28, description="bytes, 4096 to 268435456")] = 262_144
     outbound_frames: Annotated[int, Meta(ge=8, le=100_000, description="frames, 8 to 100000")] = 512

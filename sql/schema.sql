@@ -608,10 +608,9 @@ CREATE FUNCTION app.stamp_order() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        NEW.version := least(NEW.version, 1);  -- 1 from a writer whose statement brings the items too
-    ELSIF NEW IS NOT DISTINCT FROM OLD THEN
-        RETURN NULL;  -- nothing to write
-    ELSE
+        -- 1 from a writer whose statement brings the items too
+        NEW.version := CASE WHEN NEW.version = 1 THEN 1 ELSE 0 END;
+    ELSIF NEW IS DISTINCT FROM OLD THEN
         NEW.version := OLD.version + 1;
         NEW.updated_at := now();
     END IF;
@@ -828,9 +827,10 @@ $$;
 -- They take the head first and read the document in a statement after it: read before, two transactions that
 -- bump two items of one order at once would leave a stale last event.
 
--- A change of items is a change of their order. One that this transaction has written, and nobody has been told of yet,
--- has its new version already. The others are locked in id order, so that two writers of several orders do not
--- deadlock. Owned by hub_log: it must work for a writer who has set no tenant.
+-- A change of items is a change of their order. One that this transaction has changed and not logged yet has its new
+-- version already; stamp_order dates a change, for a row that was written may be the same as before. The others are
+-- locked in id order, so that two writers of several orders do not deadlock. Owned by hub_log: it must work for a writer
+-- who has set no tenant.
 CREATE FUNCTION app.raise_order_version() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -839,7 +839,7 @@ BEGIN
     FOR one IN
         SELECT o.tenant_id, o.id FROM app.orders AS o
         WHERE (o.tenant_id, o.id) IN (SELECT changed.tenant_id, changed.order_id FROM changed)
-            AND (o.xmin <> pg_current_xact_id()::xid OR o.version = 0 OR EXISTS (
+            AND (o.xmin <> pg_current_xact_id()::xid OR o.updated_at <> now() OR o.version = 0 OR EXISTS (
                 SELECT FROM app.events AS e
                 WHERE e.xid = pg_current_xact_id() AND e.tenant_id = o.tenant_id AND e.subject = o.id
             ))

@@ -29,10 +29,8 @@ CUT_OFF: Final = "this hub has lost its database, another has it"
 _BATCHES: Final = 20
 _BATCH_SECONDS: Final = 0.5
 _ASK_SECONDS: Final = 0.5
-# A failover reaches hubs a moment apart: only who is still alone after so long gives up.
-_ALONE_SECONDS: Final = 3.0
-# An answer is true for so long.
-_TRUE_SECONDS: Final = 2.0
+# An answer is true for so many questions: messages may be lost.
+_TRUE: Final = 4
 _log = logging.getLogger(__name__)
 
 
@@ -43,9 +41,11 @@ class _Asked(Struct, frozen=True, tag="asked"):
 
 
 class _Answered(Struct, frozen=True, tag="answered"):
-    """One that does, to the hub that asked."""
+    """One that does, to all who asked. `site` is where its clients connect."""
 
     hub: UUID
+    site: str
+    asked: frozenset[UUID]
 
 
 _decoder = msgspec.json.Decoder(_Asked | _Answered)
@@ -68,8 +68,12 @@ async def send_away(
 
 class Handover:
     """Call `run` in a task; it serves until cancelled. `away` says whether the database does not answer,
-    `tell` carries a message to the `heard` of every hub, or loses it. Who is alone without the database for
-    longer than `alone_seconds` sends all sessions away within `seconds`, to come back after `retry_ms`."""
+    `tell` carries a message to the `heard` of every hub, or loses it.
+
+    A hub counts as one that has the database, or has it back, after `sure_seconds` without a break; so long
+    one and the same hub must have answered before the sessions go, within `seconds`, to come back after
+    `retry_ms`. Answers of this hub's own `site` do not count: who comes back there may find this process.
+    """
 
     def __init__(
         self,
@@ -77,19 +81,26 @@ class Handover:
         away: Callable[[], bool],
         tell: Callable[[bytes], Awaitable[None]],
         *,
+        site: str,
+        sure_seconds: float,
         seconds: float,
         retry_ms: int,
-        alone_seconds: float = _ALONE_SECONDS,
+        ask_seconds: float = _ASK_SECONDS,
     ) -> None:
         self._node = node
         self._away = away
         self._tell = tell
+        self._site = site
+        self._sure_seconds = sure_seconds
         self._seconds = seconds
         self._retry_ms = retry_ms
-        self._alone_seconds = alone_seconds
+        self._ask_seconds = ask_seconds
+        self._true_seconds = _TRUE * ask_seconds
         self._id = uuid4()
-        self._answered_at = float("-inf")
-        self._alone_since: float | None = None
+        self._well_since: float | None = None
+        self._answers: dict[
+            UUID, tuple[float, float]
+        ] = {}  # of each hub, the first and the last without a gap
         self._asked: set[UUID] = set()
         self._question = asyncio.Event()
 
@@ -100,56 +111,73 @@ class Handover:
         except msgspec.MsgspecError:
             _log.warning("a message is not about hubs")
             return
-        if isinstance(said, _Answered):
-            if said.hub == self._id:
-                self._hear_answer()
-        else:
+        if isinstance(said, _Asked):
             self._asked.add(said.hub)
             self._question.set()
-
-    def _hear_answer(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._answered_at > _TRUE_SECONDS:
-            self._alone_since = now
-        self._answered_at = now
+        elif self._id in said.asked and said.site != self._site:
+            now = asyncio.get_running_loop().time()
+            first, last = self._answers.get(said.hub, (now, now))
+            self._answers[said.hub] = (first if now - last < self._true_seconds else now, now)
 
     async def run(self) -> None:
-        """Look every half second; answer at once."""
+        """Look every `ask_seconds`, answer at once, and let sessions go meanwhile."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._answer_all())
+            going: asyncio.Task[None] | None = None
+            while True:
+                await asyncio.sleep(self._ask_seconds)
+                if await self.look() and (going is None or going.done()):
+                    going = group.create_task(self._let_go())
+
+    async def _answer_all(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(_ASK_SECONDS):
-                    await self._question.wait()
-            except TimeoutError:
-                await self.look()
-            await self._answer()
+            await self._question.wait()
+            self._question.clear()
+            asked, self._asked = self._asked, set()
+            if self.well and self._node.closed is None:
+                await self._tell(msgspec.json.encode(_Answered(self._id, self._site, frozenset(asked))))
 
-    async def _answer(self) -> None:
-        self._question.clear()
-        asked, self._asked = self._asked, set()
-        if not self._away() and self._node.closed is None:
-            for hub in asked:
-                await self._tell(msgspec.json.encode(_Answered(hub)))
-
-    async def look(self) -> None:
-        """Ask, if there is something to ask, and act on what was answered so far."""
-        node = self._node
+    async def look(self) -> bool:
+        """Ask, if there is something to ask; whether the sessions shall go now."""
+        node, now = self._node, asyncio.get_running_loop().time()
         if not self._away():
-            self._answered_at = float("-inf")
-            if node.closed == CUT_OFF:
+            if self._well_since is None:
+                self._well_since = now
+            self._answers.clear()
+            if node.closed == CUT_OFF and self.well:
                 node.closed = None
                 _log.warning("this hub serves again")
-            return
+            return False
+        self._well_since = None
         await self._tell(msgspec.json.encode(_Asked(self._id)))
-        if node.closed is None and self._alone():
+        if node.closed is None and self._alone(self._sure_seconds):
             node.closed = CUT_OFF
             _log.warning("the database is away for this hub alone", extra={"sessions": len(node.sessions)})
-            await send_away(node, CUT_OFF, seconds=self._seconds, retry_ms=self._retry_ms, still=self._away)
+            return True
+        if node.closed == CUT_OFF and not self._alone(0.0):
+            node.closed = None
+            _log.warning("the database is away for every hub")
+        return False
 
-    def _alone(self) -> bool:
-        """Whether another hub has reached the database all the time."""
+    async def _let_go(self) -> None:
+        await send_away(
+            self._node,
+            CUT_OFF,
+            seconds=self._seconds,
+            retry_ms=self._retry_ms,
+            still=lambda: self._node.closed == CUT_OFF and self._away(),
+        )
+
+    @property
+    def well(self) -> bool:
+        """Whether this hub has had the database for `sure_seconds`."""
         now = asyncio.get_running_loop().time()
-        return (
-            self._alone_since is not None
-            and now - self._answered_at < _TRUE_SECONDS
-            and now - self._alone_since >= self._alone_seconds
+        return self._well_since is not None and now - self._well_since >= self._sure_seconds
+
+    def _alone(self, seconds: float) -> bool:
+        """Whether one and the same other hub has reached the database for so long, and does now."""
+        now = asyncio.get_running_loop().time()
+        return any(
+            now - last < self._true_seconds and last - first >= seconds
+            for first, last in self._answers.values()
         )

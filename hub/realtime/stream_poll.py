@@ -153,7 +153,8 @@ async def _refuse(code: CloseCode, house: House, principal: Principal) -> None:
     match code:
         case CloseCode.DRAIN:
             seconds = math.ceil(house.settings.retry_ms / 1000)
-            raise Unavailable("The hub is restarting.", retry_after_seconds=seconds)
+            why = house.node.closed or code.reason
+            raise Unavailable(f"{why.capitalize()}.", retry_after_seconds=seconds)
         case CloseCode.LIMIT:
             raise RateLimited("Too many requests of this device wait for events.", retry_after_seconds=1)
         case CloseCode.INTERNAL:

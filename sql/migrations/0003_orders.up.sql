@@ -143,10 +143,9 @@ CREATE FUNCTION app.stamp_order() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        NEW.version := least(NEW.version, 1);  -- 1 from a writer whose statement brings the items too
-    ELSIF NEW IS NOT DISTINCT FROM OLD THEN
-        RETURN NULL;  -- nothing to write
-    ELSE
+        -- 1 from a writer whose statement brings the items too
+        NEW.version := CASE WHEN NEW.version = 1 THEN 1 ELSE 0 END;
+    ELSIF NEW IS DISTINCT FROM OLD THEN
         NEW.version := OLD.version + 1;
         NEW.updated_at := now();
     END IF;

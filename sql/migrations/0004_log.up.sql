@@ -109,9 +109,10 @@ $$;
 -- They take the head first and read the document in a statement after it: read before, two transactions that
 -- bump two items of one order at once would leave a stale last event.
 
--- A change of items is a change of their order. One that this transaction has written, and nobody has been told of yet,
--- has its new version already. The others are locked in id order, so that two writers of several orders do not
--- deadlock. Owned by hub_log: it must work for a writer who has set no tenant.
+-- A change of items is a change of their order. One that this transaction has changed and not logged yet has its new
+-- version already; stamp_order dates a change, for a row that was written may be the same as before. The others are
+-- locked in id order, so that two writers of several orders do not deadlock. Owned by hub_log: it must work for a writer
+-- who has set no tenant.
 CREATE FUNCTION app.raise_order_version() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -120,7 +121,7 @@ BEGIN
     FOR one IN
         SELECT o.tenant_id, o.id FROM app.orders AS o
         WHERE (o.tenant_id, o.id) IN (SELECT changed.tenant_id, changed.order_id FROM changed)
-            AND (o.xmin <> pg_current_xact_id()::xid OR o.version = 0 OR EXISTS (
+            AND (o.xmin <> pg_current_xact_id()::xid OR o.updated_at <> now() OR o.version = 0 OR EXISTS (
                 SELECT FROM app.events AS e
                 WHERE e.xid = pg_current_xact_id() AND e.tenant_id = o.tenant_id AND e.subject = o.id
             ))

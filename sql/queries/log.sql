@@ -108,14 +108,14 @@ UPDATE app.relay_bell SET armed = $1 WHERE armed <> $1;
 
 -- name: limit_silence (write)
 -- A relay speaks every second; a server that hears nothing for so long has lost it, and frees its lock.
-SET idle_session_timeout = '5s';
+SET idle_session_timeout = '10s';
 
 -- name: become_relay (read)
 -- True when this connection now holds the one relay of the database.
 SELECT pg_try_advisory_lock(7527030595687047545);
 
 -- name: end_silent_relay (write)
--- Ends the connection that holds the relay when nothing has come on it for 5 s. The limit above does not end one
+-- Ends the connection that holds the relay when nothing has come on it for 10 s. The limit above does not end one
 -- whose backend waits in the middle of a NOTIFY that a relay that stands still does not read.
 SELECT pg_terminate_backend(activity.pid)
 FROM pg_locks AS held
@@ -123,7 +123,7 @@ JOIN pg_stat_activity AS activity ON activity.pid = held.pid
 WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
     AND held.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
     AND (held.classid::bigint << 32 | held.objid::bigint) = 7527030595687047545
-    AND activity.state_change < clock_timestamp() - interval '5 seconds';
+    AND activity.state_change < clock_timestamp() - interval '10 seconds';
 
 -- name: check_origin (write)
 -- True when the server or its timeline differ from those the log was written under; then all epochs are new.

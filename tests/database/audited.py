@@ -117,8 +117,8 @@ async def make(admin: Connection, hotel: Hotel, table: str) -> Made:
     return Made(table, where, str(row["record"]), str(document["id"]) if "id" in document else None)
 
 
-async def change(admin: Connection, made: Made, what: str, rows: int = 1) -> None:
-    assert await admin.execute(f"UPDATE app.{made.table} SET {what} WHERE {made.where}") == f"UPDATE {rows}"
+async def change(admin: Connection, made: Made, what: str) -> None:
+    assert await admin.execute(f"UPDATE app.{made.table} SET {what} WHERE {made.where}") == "UPDATE 1"
 
 
 async def delete(admin: Connection, made: Made) -> None:

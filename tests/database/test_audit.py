@@ -37,8 +37,8 @@ async def test_each_change_leaves_one_row(admin: Connection, hotel: Hotel, table
     async with scope(admin, hotel.tenant_id, ACTOR):
         made = await make(admin, hotel, table)
         await change(admin, made, ROWS[table].change)
-        # the same again changes nothing but the time; an order is not written at all
-        await change(admin, made, "updated_at = now()", rows=0 if table == "orders" else 1)
+        # the same again changes nothing but the time
+        await change(admin, made, "updated_at = now()")
         await delete(admin, made)
     first, second, third = await entries(admin, made)
     assert [first.operation, second.operation, third.operation] == ["insert", "update", "delete"]

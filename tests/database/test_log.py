@@ -25,18 +25,19 @@ ITEM = (
 )
 
 
-async def write_order(connection: Connection, hotel: Hotel) -> UUID:
+async def write_order(connection: Connection, hotel: Hotel, version: int | None = 0) -> UUID:
     """The row of an order, without items."""
     number = await connection.fetchval(
         "SELECT coalesce(max(order_number), 0) + 1 FROM app.orders WHERE tenant_id = $1", hotel.tenant_id
     )
     order_id: UUID = await connection.fetchval(
         "INSERT INTO app.orders (tenant_id, business_date, order_number, stay_id, room_number,"
-        " subtotal_amount, tax_amount, total_amount, prices_include_tax)"
-        " VALUES ($1, '2026-11-21', $2, $3, '101', 5000, 454, 5000, true) RETURNING id",
+        " subtotal_amount, tax_amount, total_amount, prices_include_tax, version)"
+        " VALUES ($1, '2026-11-21', $2, $3, '101', 5000, 454, 5000, true, $4) RETURNING id",
         hotel.tenant_id,
         number,
         hotel.rooms[0].stay_id,
+        version,
     )
     return order_id
 
@@ -99,6 +100,29 @@ async def test_an_order_without_items_is_no_news(psql: Connection, hotel: Hotel,
     await psql.execute(ITEM, order_id, 1, hotel.menu["soup"])
     (event,) = await log.new()
     assert (event.version, event.order.status) == (1, "received")
+
+
+async def test_an_order_that_was_written_as_it_was_is_told_of_its_items(
+    client: Client, psql: Connection, admin: Connection, hotel: Hotel
+) -> None:
+    order = await client.place(hotel, {"soup": 1, "curry": 1})
+    log = await Logbook(admin, hotel.tenant_id).skip()
+    async with psql.transaction():
+        await psql.execute("UPDATE app.orders SET status = status WHERE id = $1", order.id)
+        await psql.execute(
+            "UPDATE app.order_items SET status = 'cooking' WHERE line = 1 AND order_id = $1", order.id
+        )
+    (event,) = await log.new()
+    assert (event.version, [item.status for item in event.order.items]) == (2, ["cooking", "pending"])
+
+
+@pytest.mark.parametrize("version", [None, -1, 0, 7])
+async def test_only_one_version_is_a_writers_own(
+    psql: Connection, hotel: Hotel, log: Logbook, version: int | None
+) -> None:
+    order_id = await write_order(psql, hotel, version)
+    assert await log.new() == []
+    assert await psql.fetchval("SELECT version FROM app.orders WHERE id = $1", order_id) == 0
 
 
 @pytest.mark.parametrize(

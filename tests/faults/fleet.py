@@ -102,6 +102,7 @@ class Fleet:
             "HUB_KITCHEN_POSITION_SECONDS": "0.5",
             "HUB_TABLET_POSITION_SECONDS": "0.5",
             "HUB_DRAIN_SECONDS": "1",
+            "HUB_HANDOVER_SECONDS": "3",
             "HUB_RETRY_MS": "300",
             "HUB_LOG_FORMAT": "human",
             "HUB_LOG_LEVEL": "warning",
