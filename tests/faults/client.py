@@ -95,10 +95,6 @@ class Client:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, tuple[Operation, asyncio.Future[Document]]] = {}
 
-    def waits_since(self, moment: float) -> bool:
-        """Whether it waits for the answer to a command that it began after that (time.monotonic)."""
-        return any(operation.began > moment for operation, _ in self._waiting.values())
-
     def hung_up_since(self, moment: float) -> bool:
         """Whether it has lost or given up a socket after that."""
         return any(entry.kind == "close" and entry.at > moment for entry in self.journal)

@@ -4,7 +4,6 @@ into another's, and what happens to PgBouncer is a short break."""
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from hub.db.pool import Role, connect, create_pool
 from hub.db.queries import Query
 from hub.db.scope import Actor, Scope
 from hub.errors import SettingError, Unavailable
-from tests.faults.checker import Load, checked
+from tests.faults.checker import checked
 from tests.faults.pgbouncer import PgBouncer, pgbouncer
 from tests.faults.postgres import DATABASE, furnish, hotels_in
 from tests.faults.watch import until_ready
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 pytestmark = [pytest.mark.faults, pytest.mark.debian]
-Fault = Callable[[PgBouncer, Load], Awaitable[None]]
+Fault = Callable[[PgBouncer, Live], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
@@ -142,17 +141,16 @@ async def hub(pooler: PgBouncer, direct: Settings) -> AsyncIterator[Live]:
         yield live
 
 
-async def killed(pooler: PgBouncer, _: Load) -> None:
+async def killed(pooler: PgBouncer, _: Live) -> None:
     """All its clients and server connections are gone at once."""
     await asyncio.to_thread(pooler.kill)
     await asyncio.to_thread(pooler.start)
 
 
-async def paused(pooler: PgBouncer, load: Load) -> None:
-    """Whoever asks waits."""
-    paused_at = time.monotonic()
+async def paused(pooler: PgBouncer, hub: Live) -> None:
+    """Whoever asks waits, until the hub has noticed."""
     pooler.pause()
-    await load.until(lambda guest: guest.waits_since(paused_at), kind="tablet")
+    await until_ready((hub.host, hub.port), 503, "unavailable")
     pooler.resume()
 
 
@@ -162,7 +160,7 @@ async def test_a_break_of_the_pooler(pooler: PgBouncer, direct: Settings, hub: L
     address = hub.host, hub.port
     async with checked(hotels, lambda: address, lambda: direct.database_url, patience=30.0) as load:
         await load.done(20)
-        await fault(pooler, load)
+        await fault(pooler, hub)
         healing = await load.healed()
         assert healing.answered < 5.0
         await load.done(10)
