@@ -14,6 +14,8 @@ from hub.errors import SettingError
 from hub.realtime.socket import Socket
 
 if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
+
     from hub.realtime.socket import Listener
 
 # In the ASGI scope's extensions: a `Handshake`.
@@ -22,7 +24,16 @@ EXTENSION: Final = "hub.handshake"
 # What this module overrides or reads, and where; a uvicorn that has renamed one is refused at the start.
 _METHODS: Final = ("run_asgi", "handle_connect", "send", "receive", "connection_lost")
 _ATTRIBUTES: Final = frozenset(
-    {"transport", "conn", "queue", "connections", "handshake_complete", "disconnected", "frames"}
+    {
+        "transport",
+        "conn",
+        "queue",
+        "connections",
+        "handshake_complete",
+        "close_sent",
+        "disconnected",
+        "frames",
+    }
 )
 
 
@@ -53,6 +64,12 @@ class Handshake(WebSocketsSansIOProtocol):
             await super().run_asgi()
         finally:
             del extensions[EXTENSION]  # a cycle
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            # Refused with an answer of our own; uvicorn would log an error for each.
+            self.handshake_complete = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

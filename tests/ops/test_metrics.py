@@ -198,7 +198,12 @@ async def test_goodbyes_by_code(live: Live, hotel: Hotel) -> None:
     ],
 )
 async def test_handshakes_that_were_refused(
-    live: Live, outcome: str, status: int, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    live: Live,
+    outcome: str,
+    status: int,
+    more: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("hub.realtime.admission.Admission.wait", lambda self: float(outcome == "crowded"))
     monkeypatch.setattr(live.hub.node, "closed", RESTARTING if outcome == "draining" else None)
@@ -209,6 +214,7 @@ async def test_handshakes_that_were_refused(
         )
     assert caught.value.response.status_code == status
     assert since("hub_handshakes_total", outcome=outcome) == 1
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
     assert since("hub_handshakes_total", outcome="accepted") == 0
 
 
