@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import secrets
@@ -25,10 +26,12 @@ from hub.errors import Unavailable
 from hub.log.store import RelayLog
 
 if TYPE_CHECKING:
+    from hub.db.pool import Connection
     from hub.settings import Settings
 
 _DATABASE: Final = "hub_bench"
 _TOKEN_SECONDS: Final = 86_400
+_SPEAK_SECONDS: Final = 2.0
 _TENANT: Final = "SELECT id FROM app.tenants WHERE slug = $1"
 # A plan has room for so many tablets as it says, and counts them for each new one. Here it would count
 # thousands, thousands of times.
@@ -92,6 +95,8 @@ async def prepared(
         stack.callback(relay.terminate)
         if not await RelayLog(relay).acquire():
             raise Unavailable("another process is the relay of the bench's own database")
+        speaking = asyncio.create_task(_speak(relay))
+        stack.callback(speaking.cancel)
         yield Ground(
             redis=Path(unquote(urlsplit(servers.redis_url).path)),
             environ=environ,
@@ -99,6 +104,13 @@ async def prepared(
             roots={"PostgreSQL": servers.postgres.pid, "Redis": servers.redis.pid},
             described=servers.describe(),
         )
+
+
+async def _speak(relay: Connection) -> None:
+    """A relay that says nothing for long loses its lock to the next process that wants it."""
+    while True:
+        await relay.fetchval("SELECT 1")
+        await asyncio.sleep(_SPEAK_SECONDS)
 
 
 async def _hotels(settings: Settings, superuser_url: str, shape: Shape) -> tuple[list[str], list[str]]:
