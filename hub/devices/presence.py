@@ -12,6 +12,7 @@ the write, and where that is lost at its next sign of life.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -48,11 +49,62 @@ _decoder = msgspec.json.Decoder(_Opened)
 
 
 class _Session(Struct, eq=False):
+    id: UUID
     device_id: UUID
     opened_at: datetime
     written_at: datetime
     generation: int | None = None
     closed_at: datetime | None = None
+
+
+class _Tenant:
+    """The sessions of a tenant, so that each moment costs only what has changed in it."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[UUID, _Session] = {}
+        # by device, in the order of arrival: only the last one counts
+        self.open: dict[UUID, list[_Session]] = {}
+        self.changed: dict[UUID, _Session] = {}  # opened or closed since they were written
+        self.written: deque[_Session] = deque()  # the longest ago first
+
+    def latest(self, device_id: UUID) -> _Session | None:
+        """The session of a device that counts."""
+        sessions = self.open.get(device_id)
+        return sessions[-1] if sessions else None
+
+    def add(self, session: _Session) -> list[_Session]:
+        """It has begun; those that its device had before."""
+        older = list(self.open.get(session.device_id, ()))
+        self.open.setdefault(session.device_id, []).append(session)
+        self.sessions[session.id] = self.changed[session.id] = session
+        return older
+
+    def end(self, session: _Session, now: datetime) -> None:
+        """It has ended, which is not written yet."""
+        if session.closed_at is None:
+            session.closed_at = now
+            self.changed[session.id] = session
+            self.open[session.device_id].remove(session)
+            if not self.open[session.device_id]:
+                del self.open[session.device_id]
+
+    def forget(self, session: _Session) -> None:
+        """Nothing more is to be written of it."""
+        del self.sessions[session.id], self.changed[session.id]
+
+    def write(self, session: _Session, now: datetime) -> None:
+        """It was written."""
+        session.written_at = now
+        self.written.append(session)
+
+    def silent_since(self, moment: datetime) -> list[_Session]:
+        """Take those that were not written since then, and count for their devices."""
+        silent = []
+        while self.written and self.written[0].written_at <= moment:
+            session = self.written.popleft()
+            if self.latest(session.device_id) is session:
+                silent.append(session)
+        return silent
 
 
 async def _nobody(_: bytes) -> None:
@@ -81,19 +133,18 @@ class Presence:
         self._tell = tell
         self._flush_seconds = flush_seconds
         self._seen_every = timedelta(seconds=seen_seconds)
-        self._tenants: dict[UUID, dict[UUID, _Session]] = {}
+        self._tenants: dict[UUID, _Tenant] = {}
 
     def opened(self, tenant_id: UUID, device_id: UUID, session_id: UUID) -> None:
         now = self._database.clock()
-        sessions = self._tenants.setdefault(tenant_id, {})
-        older = [key for key, one in sessions.items() if one.device_id == device_id and not one.closed_at]
-        sessions[session_id] = _Session(device_id, opened_at=now, written_at=now)
-        for key in older:
-            self._replaced(key)
+        tenant = self._tenants.setdefault(tenant_id, _Tenant())
+        for older in tenant.add(_Session(session_id, device_id, opened_at=now, written_at=now)):
+            self._replaced(older.id)
 
     def closed(self, tenant_id: UUID, session_id: UUID) -> None:
-        if session := self._tenants.get(tenant_id, {}).get(session_id):
-            session.closed_at = self._database.clock()
+        tenant = self._tenants.get(tenant_id)
+        if tenant is not None and (session := tenant.sessions.get(session_id)) is not None:
+            tenant.end(session, self._database.clock())
 
     def heard(self, message: bytes) -> None:
         """What another node has told: its sessions are newer than those here of an earlier generation."""
@@ -102,10 +153,12 @@ class Presence:
         except msgspec.MsgspecError:
             _log.warning("a message is not about sessions")
             return
-        for key, one in list(self._tenants.get(told.tenant, {}).items()):
-            newest = told.opened.get(one.device_id)
-            if newest is not None and one.generation is not None and one.generation < newest:
-                self._replaced(key)
+        if (tenant := self._tenants.get(told.tenant)) is None:
+            return
+        for device_id, newest in told.opened.items():
+            for one in list(tenant.open.get(device_id, ())):
+                if one.generation is not None and one.generation < newest:
+                    self._replaced(one.id)
 
     async def run(self) -> None:
         """Write until cancelled, and once more then."""
@@ -119,40 +172,34 @@ class Presence:
 
     async def flush(self) -> None:
         """Write what has changed. What cannot be written now stays for the next time."""
-        for tenant_id, sessions in list(self._tenants.items()):
+        for tenant_id, tenant in list(self._tenants.items()):
+            silent = tenant.silent_since(self._database.clock() - self._seen_every)
             try:
-                opened = await self._flush_tenant(tenant_id, sessions)
+                opened = await self._flush_tenant(tenant_id, tenant, silent)
             except (HubError, *DATABASE_ERRORS) as error:
+                tenant.written.extendleft(reversed(silent))
                 _log.warning("presence not written", extra={"reason": type(error).__name__})
                 continue
             if opened:
                 await self._tell(msgspec.json.encode(_Opened(tenant_id, opened)))
-            if not sessions:
+            if not tenant.sessions:
                 self._tenants.pop(tenant_id, None)
 
-    async def _flush_tenant(self, tenant_id: UUID, sessions: dict[UUID, _Session]) -> dict[UUID, int]:
+    async def _flush_tenant(
+        self, tenant_id: UUID, tenant: _Tenant, silent: list[_Session]
+    ) -> dict[UUID, int]:
         """Write one tenant; the generations of its new sessions, by device."""
-        brief = [key for key, one in sessions.items() if one.closed_at and one.generation is None]
-        for session_id in brief:
-            del sessions[session_id]
-        present = list(sessions.items())
-        # Of several sessions of one device only the latest counts; the dict keeps the order of arrival.
-        latest = {one.device_id: one for _, one in present if one.closed_at is None}
+        ended = [one for one in tenant.changed.values() if one.closed_at is not None]
+        begun = [one for one in tenant.changed.values() if one.closed_at is None]
         now = self._database.clock()
-        opening = {device: one.opened_at for device, one in latest.items() if one.generation is None}
-        living = {
-            (device, one.generation): now
-            for device, one in latest.items()
-            if one.generation is not None and now - one.written_at >= self._seen_every
-        }
-        ended = [key for key, one in present if one.closed_at]
+        counting = {one.device_id: one for one in begun if tenant.latest(one.device_id) is one}
+        opening = {device_id: one.opened_at for device_id, one in counting.items()}
+        living = {(one.device_id, one.generation): now for one in silent if one.generation is not None}
         closing = {
             (one.device_id, one.generation): one.closed_at
-            for _, one in present
-            if one.generation is not None and one.closed_at is not None
+            for one in ended
+            if one.generation and one.closed_at is not None
         }
-        if not (opening or closing or living):
-            return {}
 
         async def work(scope: Scope) -> dict[UUID, int]:
             # Ends first, so that a device that came back in the meantime ends up online.
@@ -161,19 +208,24 @@ class Presence:
             alive = await store.see_sessions(scope, living) if living else {}
             return alive | (await store.open_sessions(scope, opening) if opening else {})
 
-        actor = Actor(user_id=None, role="presence", request_id=uuid7())
-        generations = await self._database.transaction(tenant_id, actor, work, idempotent=True)
-        for session_id in ended:
-            del sessions[session_id]
-        for _, one in present:
-            if latest.get(one.device_id) is one:
-                one.generation = generations.get(one.device_id, one.generation or _SUPERSEDED)
-            elif one.generation is None:
+        generations: dict[UUID, int] = {}
+        if opening or closing or living:
+            actor = Actor(user_id=None, role="presence", request_id=uuid7())
+            generations = await self._database.transaction(tenant_id, actor, work, idempotent=True)
+        for one in ended:
+            tenant.forget(one)
+        for one in begun:
+            if counting.get(one.device_id) is one and one.device_id in generations:
+                one.generation = generations[one.device_id]
+                tenant.write(one, now)
+            else:
                 one.generation = _SUPERSEDED
-        lost = {device for device, _ in living if device not in generations}
-        for device, _ in living:
-            latest[device].written_at = now
-        for key, one in present:
-            if one.device_id in lost and latest.get(one.device_id) is one:
-                self._replaced(key)
-        return {device: generations[device] for device in opening if device in generations}
+            if one.closed_at is None:  # else its end is written the next time
+                del tenant.changed[one.id]
+        for one in silent:
+            tenant.write(one, now)
+            if one.device_id in generations:
+                one.generation = generations[one.device_id]  # a new one, if it has taken its device back
+            else:
+                self._replaced(one.id)
+        return {device_id: generations[device_id] for device_id in opening if device_id in generations}

@@ -52,7 +52,6 @@ class Node:
         heads_seconds: float,
         heads_alone_seconds: float,
     ) -> None:
-        self.sessions: set[Session] = set()
         self.tally = Tally()
         self.closed: str | None = None  # why no new session is taken: others do
         self._empty = asyncio.Event()
@@ -67,6 +66,7 @@ class Node:
         self._page_events = page_events
         self._seconds = heads_seconds
         self._alone_seconds = heads_alone_seconds
+        self._sessions: dict[UUID, Session] = {}
         self._feeds: dict[UUID, Feed] = {}
         self._by_channel: dict[str, Feed] = {}
         self._opening: dict[UUID, asyncio.Task[None]] = {}
@@ -82,6 +82,11 @@ class Node:
         return self.tally.filled
 
     # sessions
+
+    @property
+    def sessions(self) -> set[Session]:
+        """All of this moment."""
+        return set(self._sessions.values())
 
     async def feed(self, tenant_id: UUID) -> Feed:
         """The tenant's feed, its subscription confirmed. Add a session at once, or it may go again."""
@@ -99,7 +104,7 @@ class Node:
 
     def add(self, session: Session) -> None:
         """A session begins."""
-        self.sessions.add(session)
+        self._sessions[session.id] = session
         self.tally.sessions[session.principal.kind] += 1
         self._empty.clear()
         self._idle_since.pop(session.feed.tenant_id, None)
@@ -107,19 +112,16 @@ class Node:
 
     def remove(self, session: Session) -> None:
         """A session is over."""
-        if session in self.sessions:
-            self.sessions.remove(session)
+        if self._sessions.pop(session.id, None) is not None:
             self.tally.sessions[session.principal.kind] -= 1
         session.feed.remove(session)
-        if not self.sessions:
+        if not self._sessions:
             self._empty.set()
 
     def replaced(self, session_id: UUID) -> None:
         """The session's device has a newer one; the session may be over already."""
-        for session in self.sessions:
-            if session.id == session_id:
-                session.close(CloseCode.REPLACED)
-                return
+        if (session := self._sessions.get(session_id)) is not None:
+            session.close(CloseCode.REPLACED)
 
     async def emptied(self) -> None:
         """Wait until there is no session."""

@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from hub.db.database import Database
+from hub.devices import store
 from hub.devices.presence import Presence
+from hub.errors import Unavailable
 from tests.factories import Hotel
 
 if TYPE_CHECKING:
@@ -221,3 +223,33 @@ async def test_nonsense_on_the_wire_closes_nothing(wires: Wires, hotel: Hotel) -
     for message in (b"", b"{", b"[]", b'{"tenant": "x", "opened": {}}'):
         node.heard(message)
     assert wires.replaced == []
+
+
+async def test_what_cannot_be_written_now_is_written_later(
+    nodes: tuple[Presence, Presence],
+    hotel: Hotel,
+    admin: Connection,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node, device, session = nodes[0], hotel.kitchen_id, uuid4()
+    last_seen = "SELECT last_seen_at FROM app.device_presence WHERE device_id = $1"
+
+    async def fail(*_: object) -> None:
+        raise Unavailable("the database is away")
+
+    async def tried(name: str) -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(store, name, fail)
+            await node.flush()
+        await node.flush()
+
+    node.opened(hotel.tenant_id, device, session)
+    await tried("open_sessions")
+    assert await state(admin, device) == (True, 1)
+    clock.now += timedelta(seconds=31)
+    await tried("see_sessions")
+    assert await admin.fetchval(last_seen, device) == clock.now
+    node.closed(hotel.tenant_id, session)
+    await tried("close_sessions")
+    assert await state(admin, device) == (False, 1)
