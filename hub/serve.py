@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 # Python's own are 700, 10, 10: with 10,000 sessions each full collection stops everything for long.
 _COLLECT: Final = (50_000, 50, 50)
+# libuv takes one connection of a listening socket in each turn of the loop. When thousands come back, who
+# comes after them would wait for all of them; so the socket is there several times.
+_ACCEPTS: Final = 8
 _log = logging.getLogger(__name__)
 
 
@@ -220,12 +223,13 @@ class _Server(uvicorn.Server):
         self.servers = [
             await loop.create_server(
                 protocol,
-                sock=listener,
+                sock=one,
                 backlog=BACKLOG,
                 ssl=config.ssl,
                 ssl_handshake_timeout=self._handshake_seconds if config.ssl else None,
             )
             for listener in sockets or ()
+            for one in (listener, *(listener.dup() for _ in range(_ACCEPTS - 1)))
         ]
         self.started = True
 
