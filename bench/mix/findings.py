@@ -110,6 +110,6 @@ def found(options: Options, steps: list[Row], kinds: list[Row], best: list[Row])
         if options.rate and row["held"] == "no":
             findings.slow.append(f"{row['over']}: {row['offered']:g}/s were not held: {row['why'] or limits}")
         elif row["why"]:
-            findings.notes.append(f"{row['over']}, {row['offered']:g}/s: errors: {row['why']}")
+            findings.notes.append(f"{row['over']}, {row['offered']:g}/s: {row['why']}")
     findings.notes += busy_note(steps)
     return findings

@@ -30,6 +30,9 @@ def step_row(over: Over, rate: float, options: Options, tally: Tally, used: Used
     good = tally.error_percent < options.max_errors or not tally.errors
     quick = p95 is not None and p95 < options.max_p95 and (reads is None or reads < options.max_read_p95)
     held = good and quick
+    why = [f"{count} {code}" for code, count in tally.errors.items()]
+    if p95 is None:
+        why.append(f"{tally.done} answers are too few for a p95, 20 are needed")
     return {
         "over": over,
         "offered": round(rate, 1),
@@ -41,7 +44,7 @@ def step_row(over: Over, rate: float, options: Options, tally: Tally, used: Used
         "p99": ms(tally.whole(), 0.99),
         "errors": sum(tally.errors.values()),
         "error_percent": round(tally.error_percent, 3),
-        "why": "; ".join(f"{count} {code}" for code, count in tally.errors.items()) or None,
+        "why": "; ".join(why) or None,
         "held": "yes" if held else "no",
         "late_p99": ms(tally.late, 0.99),
         "hub": used.cores("hub"),

@@ -91,7 +91,7 @@ async def test_fanout(there: tuple[str, ...], tmp_path: Path) -> None:
 
 
 async def test_mix(there: tuple[str, ...], tmp_path: Path) -> None:
-    found, _ = await quick("mix", tmp_path, *there, "--max-errors", "100", "--rate", "30")
+    found, _ = await quick("mix", tmp_path, *there, "--max-errors", "100", "--rate", "60")
     rows = found["results"]["steps"]
     assert [row["over"] for row in rows] == ["http", "sockets"]
     assert [row["errors"] for row in rows] == [0, 0], [row["why"] for row in rows]
