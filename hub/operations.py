@@ -10,23 +10,21 @@ with a key of the hotel, because there are few phone numbers and each could be t
 from __future__ import annotations
 
 import functools
-import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
-import asyncpg
 import msgspec
 from msgspec import Raw, Struct, structs
 
 from hub.db.queries import load
-from hub.db.scope import Scope
+from hub.db.scope import Claim, Scope
 from hub.errors import (
     HubError,
     Internal,
     InvalidInput,
-    OperationInProgress,
     OperationMismatch,
     UnknownCommand,
 )
@@ -39,9 +37,7 @@ if TYPE_CHECKING:
     from hub.security.vault import Vault
 
 _queries = load("operations")
-CLAIM: Final = _queries["claim"]
 STORED: Final = _queries["stored"]
-ANSWER: Final = _queries["answer"]
 
 T = TypeVar("T", bound=Struct)
 
@@ -120,48 +116,51 @@ class Operations:
             async with self._database.read(principal.tenant_id, actor) as scope:
                 return Raw(msgspec.json.encode(await operation.run(scope, principal, args)))
 
+        # Where the hash needs the hotel's key, the claim waits for the transaction.
+        claim = None
+        if operation.once and op_id is not None and not operation.personal:
+            claim = Claim(
+                principal.id, op_id, operation.name, sha256(_asked(operation, principal, args)).digest()
+            )
+
         async def work(scope: Scope) -> Raw | Refused:
+            if claim is not None:
+                return await _once(scope, principal, operation, args, claim, scope.claimed)
             if operation.once and op_id is not None:
-                return await self._once(scope, principal, operation, op_id, args)
+                said = _asked(operation, principal, args).decode()
+                digest = await self._vault.digest(scope, "operation", said)
+                mine = Claim(principal.id, op_id, operation.name, digest)
+                return await _once(scope, principal, operation, args, mine, await scope.claim(mine))
             result = await operation.run(scope, principal, args)
             return result if isinstance(result, Refused) else Raw(msgspec.json.encode(result))
 
         # Without an id only what may be repeated by its nature is in the table (first writer wins).
-        result = await self._database.transaction(principal.tenant_id, actor, work, idempotent=True)
+        result = await self._database.transaction(
+            principal.tenant_id, actor, work, idempotent=True, claim=claim
+        )
         if isinstance(result, Refused):
             raise result.error
         return result
 
-    async def _once(
-        self, scope: Scope, principal: Principal, operation: Operation, op_id: UUID, args: Struct
-    ) -> Raw:
-        request = await self._hash(scope, principal, operation, args)
-        key = (scope.tenant_id, principal.id, op_id)
-        try:
-            # Waits while another transaction holds the same id, at most for the lock timeout.
-            claimed = await scope.execute(CLAIM, *key, operation.name, request)
-        except asyncpg.LockNotAvailableError as error:
-            raise OperationInProgress("the same operation is still being worked on; ask again") from error
-        if not claimed:
-            # The first commit may still wait for its synchronous standby: this one waits behind it.
-            stored = await scope.fetchrow(STORED, *key)
-            if stored is None or stored["request_hash"] != request:
-                raise OperationMismatch(
-                    "this operation id was already used for another request", field="op_id"
-                )
-            return Raw(stored["answer"].encode())
-        scope.op_id = op_id
-        answer = msgspec.json.encode(await operation.run(scope, principal, args))
-        await scope.execute(ANSWER, *key, answer.decode())
-        return Raw(answer)
 
-    async def _hash(self, scope: Scope, principal: Principal, operation: Operation, args: Struct) -> bytes:
-        # The stay belongs to the request: the next guest of a room must not get the last one's answers.
-        asked = msgspec.json.encode([operation.name, principal.stay_id, _said(args)], order="deterministic")
-        if operation.personal:
-            # Not for every operation: an order must not need the hotel's keys.
-            return await self._vault.digest(scope, "operation", asked.decode())
-        return hashlib.sha256(asked).digest()
+async def _once(
+    scope: Scope, principal: Principal, operation: Operation, args: Struct, claim: Claim, claimed: bool
+) -> Raw:
+    if not claimed:
+        # The first commit may still wait for its synchronous standby: this one waits behind it.
+        stored = await scope.fetchrow(STORED, scope.tenant_id, claim.principal_id, claim.op_id)
+        if stored is None or stored["request_hash"] != claim.request_hash:
+            raise OperationMismatch("this operation id was already used for another request", field="op_id")
+        return Raw(stored["answer"].encode())
+    scope.op_id = claim.op_id
+    answer = msgspec.json.encode(await operation.run(scope, principal, args))
+    scope.answer(claim, answer)
+    return Raw(answer)
+
+
+def _asked(operation: Operation, principal: Principal, args: Struct) -> bytes:
+    # The stay belongs to the request: the next guest of a room must not get the last one's answers.
+    return msgspec.json.encode([operation.name, principal.stay_id, _said(args)], order="deterministic")
 
 
 def _said(value: object) -> object:

@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 
 from hub.db.pool import DATABASE_ERRORS
-from hub.db.scope import Actor, Scope, admit, replica_scope, tenant_scope, utc_now
+from hub.db.scope import Actor, Claim, Scope, admit, replica_scope, tenant_scope, utc_now
 from hub.errors import InvalidInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
@@ -77,9 +77,15 @@ class Database:
         self._full_at = float("-inf")
 
     async def transaction(
-        self, tenant_id: UUID, actor: Actor, work: Callable[[Scope], Awaitable[T]], *, idempotent: bool
+        self,
+        tenant_id: UUID,
+        actor: Actor,
+        work: Callable[[Scope], Awaitable[T]],
+        *,
+        idempotent: bool,
+        claim: Claim | None = None,
     ) -> T:
-        """Run `work` in one transaction of the tenant and commit it.
+        """Run `work` in one transaction of the tenant, which begins with the `claim`, and commit it.
 
         An idempotent one is repeated as a whole, at most three times in all, after a deadlock, a
         serialization failure or a lost connection. Raises Unavailable (temporary) when the database cannot
@@ -95,6 +101,7 @@ class Database:
                     actor,
                     read_only=False,
                     clock=self.clock,
+                    claim=claim,
                     committed=None if self.replicas is None else self.replicas.committed,
                 ) as scope:
                     result = await work(scope)

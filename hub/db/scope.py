@@ -1,14 +1,15 @@
-"""The tenant-scoped transaction. Three round trips: one message that begins it, says whose it is, and asks
-the database whether the caller is still admitted; the statement; the commit. The setting is local to the
-transaction, never to the session: a pooled connection would carry it to the next tenant."""
+"""The tenant-scoped transaction. Three round trips: one message that begins it, says whose it is, asks the
+database whether the caller is still admitted, and takes the operation id; the statement; the answer with the
+commit. The setting is local to the transaction, never to the session: a pooled connection would carry it to
+the next tenant."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Literal
@@ -22,6 +23,7 @@ from hub.db.pool import DATABASE_ERRORS
 from hub.db.position import UNKNOWN, lsn
 from hub.db.queries import load
 from hub.db.refusals import refusal
+from hub.errors import OperationInProgress
 from hub.telemetry.context import current
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ _WAIT_SECONDS: Final = 10.0
 # For the first message of a transaction, which waits for no lock: a connection that is dead without a sign is
 # found out here.
 _BEGIN_SECONDS: Final = 3.0
+# With an operation id, which another transaction may hold: the server's lock_timeout, 2 seconds, comes first.
+_CLAIM_SECONDS: Final = 5.0
 # Longer than a disk ever takes: a synchronous standby is away.
 _COMMIT_SECONDS: Final = 10.0
 # For one of a replica's: the primary answers as well.
@@ -79,12 +83,27 @@ class Actor(Struct, frozen=True):
             raise ValueError(f"not a role's name: {self.role!r}")
 
 
+class Claim(Struct, frozen=True):
+    """What is done once: the id that a principal gave it, which operation it is, and the SHA-256 of what was
+    asked."""
+
+    principal_id: UUID
+    op_id: UUID
+    operation: str
+    request_hash: bytes
+
+    def __post_init__(self) -> None:
+        if not self.operation.replace("_", "").replace(".", "").isalnum() or not self.operation.isascii():
+            raise ValueError(f"not an operation's name: {self.operation!r}")
+
+
 class Scope:
     """Runs named queries in one transaction of one tenant. `now` is the hub's clock at its begin, `op_id` the
-    operation that it carries out, if one does. `writes` says whether it may change anything; `aged` that what
-    it reads may be some seconds old, so that it takes only queries that say so."""
+    operation that it carries out, if one does; `claimed` says that the claim it began with was free. `writes`
+    says whether it may change anything; `aged` that what it reads may be some seconds old, so that it takes
+    only queries that say so."""
 
-    __slots__ = ("_connection", "aged", "now", "op_id", "tenant_id", "writes")
+    __slots__ = ("_connection", "aged", "claimed", "last", "now", "op_id", "tenant_id", "writes")
 
     def __init__(
         self, connection: Pooled, tenant_id: UUID, now: datetime, *, writes: bool, aged: bool = False
@@ -94,12 +113,30 @@ class Scope:
         self.now = now
         self.writes = writes
         self.aged = aged
+        self.claimed = False
         self.op_id: UUID | None = None
+        # What is sent along with the commit.
+        self.last = ""
 
     def of(self, tenant_id: UUID) -> Scope:
         """The same transaction for what belongs to another tenant. Row-level security lets hub_admin alone do
         that."""
         return Scope(self._connection, tenant_id, self.now, writes=self.writes, aged=self.aged)
+
+    async def claim(self, claim: Claim) -> bool:
+        """Take an operation id that the transaction did not begin with; false when it was used already.
+
+        Raises OperationInProgress while another transaction holds it.
+        """
+        with _told_in_progress():
+            return await self._connection.execute(_claim(claim)) == _CLAIMED
+
+    def answer(self, claim: Claim, text: bytes) -> None:
+        """Keep the answer of the operation, in UTF-8, together with the commit."""
+        self.last = (
+            f"SELECT app.answer_operation('{_uuid(claim.principal_id)}', '{_uuid(claim.op_id)}', "
+            f"convert_from('\\x{text.hex()}', 'UTF8')); "
+        )
 
     async def fetch(self, query: Query, *args: object) -> list[asyncpg.Record]:
         """All rows."""
@@ -143,6 +180,30 @@ def _watch(query: Query, started: float) -> None:
         _log.warning("slow query", extra={"query": query.name, "ms": round(seconds * 1000)})
 
 
+# What the server says of a claim that was free.
+_CLAIMED: Final = "SELECT 1"
+
+
+def _uuid(value: UUID) -> UUID:
+    """Not a subclass with a text of its own."""
+    return UUID(bytes=value.bytes)
+
+
+def _claim(claim: Claim) -> str:
+    return (
+        f"SELECT FROM app.claim_operation('{_uuid(claim.principal_id)}', '{_uuid(claim.op_id)}', "
+        f"'{claim.operation}', '\\x{claim.request_hash.hex()}')"
+    )
+
+
+@contextmanager
+def _told_in_progress() -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.LockNotAvailableError as error:
+        raise OperationInProgress("the same operation is still being worked on; ask again") from error
+
+
 def _begin(tenant_id: UUID, actor: Actor, *, read_only: bool, position: int | None = None) -> str:
     """The message that begins a transaction. SET takes no parameters: only values rebuilt from parsed
     types enter this text, and what is free text travels as hex."""
@@ -153,11 +214,11 @@ def _begin(tenant_id: UUID, actor: Actor, *, read_only: bool, position: int | No
         request_id = context.request_id
         ip = str(ip_address(context.ip)) if context.ip else ""
         agent = (context.user_agent or "").encode().hex()
-    user = UUID(bytes=actor.user_id.bytes) if actor.user_id else ""
+    user = _uuid(actor.user_id) if actor.user_id else ""
     text = (
         f"BEGIN{' READ ONLY' if read_only else ''}; "
-        f"SET LOCAL app.current_tenant_id = '{UUID(bytes=tenant_id.bytes)}'; "
-        f"SET LOCAL app.actor = '{user}|{actor.role}|{UUID(bytes=request_id.bytes)}|{ip}|{agent}'"
+        f"SET LOCAL app.current_tenant_id = '{_uuid(tenant_id)}'; "
+        f"SET LOCAL app.actor = '{user}|{actor.role}|{_uuid(request_id)}|{ip}|{agent}'"
     )
     if position is not None:
         # A division by zero is the one error that plain SQL can raise. Volatile: nothing is folded away.
@@ -168,10 +229,10 @@ def _begin(tenant_id: UUID, actor: Actor, *, read_only: bool, position: int | No
             return text
         case DeviceProof(device_id, device_type, room, version):
             place = "NULL" if room is None else f"convert_from('\\x{room.encode().hex()}', 'UTF8')"
-            device = UUID(bytes=device_id.bytes)
+            device = _uuid(device_id)
             return f"{text}; SELECT app.admit_device('{device}', '{device_type}', {place}, {int(version)})"
         case StaffProof(session_id, version):
-            return f"{text}; SELECT app.admit_staff('{UUID(bytes=session_id.bytes)}', {int(version)})"
+            return f"{text}; SELECT app.admit_staff('{_uuid(session_id)}', {int(version)})"
 
 
 @asynccontextmanager
@@ -183,19 +244,28 @@ async def tenant_scope(
     read_only: bool,
     clock: Callable[[], datetime] = utc_now,
     aged: bool = False,
+    claim: Claim | None = None,
     committed: Callable[[UUID, int], None] | None = None,
 ) -> AsyncIterator[Scope]:
     """A transaction of `tenant_id` on a connection of `pool`; commits at the end, rolls back on any error.
 
-    `committed` is told a position that the journal had reached after the commit; that costs a round trip.
+    A `claim` is taken at the begin: `Scope.claimed` says whether it was free, and OperationInProgress is
+    raised while another transaction holds it. `committed` is told a position that the journal had reached
+    after the commit; that costs a round trip.
     """
     begin = _begin(tenant_id, actor, read_only=read_only)
     # Leaving `acquire` rolls back what is still open, also when the task is cancelled inside a statement.
     async with pool.acquire(timeout=_WAIT_SECONDS) as connection:
         async with _whole(connection):
-            await connection.execute(begin, timeout=_BEGIN_SECONDS)
-            yield Scope(connection, tenant_id, clock(), writes=not read_only, aged=aged)
-        if await _commit(connection) != "COMMIT":
+            scope = Scope(connection, tenant_id, clock(), writes=not read_only, aged=aged)
+            if claim is None:
+                await connection.execute(begin, timeout=_BEGIN_SECONDS)
+            else:
+                with _told_in_progress():
+                    told = await connection.execute(f"{begin}; {_claim(claim)}", timeout=_CLAIM_SECONDS)
+                scope.claimed = told == _CLAIMED
+            yield scope
+        if await _commit(connection, scope.last) != "COMMIT":
             # An aborted transaction answers ROLLBACK, and no error: somebody has swallowed the one before.
             raise RuntimeError("the transaction was aborted, and nothing was committed")
         if committed is not None:
@@ -258,13 +328,15 @@ async def _reached(connection: Pooled) -> int:
     return position
 
 
-async def _commit(connection: Pooled) -> str:
+async def _commit(connection: Pooled, last: str) -> str:
     # Whoever gives up ends the connection, and asks for no cancellation: that would only end the wait for a
     # synchronous standby, and show everybody a change that can still be lost.
     patience = asyncio.get_running_loop().call_later(_COMMIT_SECONDS, connection.terminate)
     try:
-        return await connection.execute("COMMIT", timeout=2 * _COMMIT_SECONDS)
+        return await connection.execute(f"{last}COMMIT", timeout=2 * _COMMIT_SECONDS)
     except asyncpg.PostgresError as error:
+        if connection.is_in_transaction():  # it was the last statement that failed, not the commit
+            await connection.execute("ROLLBACK")
         # a deferred trigger may refuse as well
         if (told := refusal(error)) is not None:
             raise told from error

@@ -137,6 +137,30 @@ GRANT SELECT, DELETE ON app.idempotency TO hub_log;
 CREATE POLICY log ON app.idempotency TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.idempotency FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
+-- Takes an operation id for this transaction; no row when it was used already. Waits for a transaction that holds it.
+-- Functions, because they come along with BEGIN and COMMIT as text: their plans are kept, those of statements would not.
+CREATE FUNCTION app.claim_operation(principal uuid, op uuid, operation text, request_hash bytea) RETURNS SETOF boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO app.idempotency (tenant_id, principal_id, op_id, operation, request_hash)
+    VALUES (app.tenant_id(), principal, op, claim_operation.operation, claim_operation.request_hash)
+    ON CONFLICT ON CONSTRAINT idempotency_pkey DO NOTHING;
+    IF FOUND THEN
+        RETURN NEXT true;
+    END IF;
+END
+$$;
+
+-- Stores the answer of an operation of this transaction, beside its change.
+CREATE FUNCTION app.answer_operation(principal uuid, op uuid, told text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE app.idempotency SET answer = told
+    WHERE tenant_id = app.tenant_id() AND principal_id = principal AND op_id = op;
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.claim_operation(uuid, uuid, text, bytea), app.answer_operation(uuid, uuid, text) TO hub_api;
+
 -- Keeps what no writer may forget: the version rises with every change, and a status that ends an order
 -- carries its time, also when psql or another system writes.
 CREATE FUNCTION app.stamp_order() RETURNS trigger

@@ -174,19 +174,7 @@ EXPECTED: list[tuple[str, str, str, set[str]]] = [
         "events_pkey",
         {"events_pkey", "tenant_heads_pkey"},
     ),
-    (
-        "operations.claim",
-        "'{tenant}', '{stay}', '{order}', 'order.place', sha256('')",
-        "idempotency_pkey",
-        {"idempotency_pkey"},
-    ),
     ("operations.stored", "'{tenant}', '{stay}', '{order}'", "idempotency_pkey", {"idempotency_pkey"}),
-    (
-        "operations.answer",
-        "'{tenant}', '{stay}', '{order}', '{{}}'",
-        "idempotency_pkey",
-        {"idempotency_pkey"},
-    ),
     (
         "devices.device",
         "'{tenant}', '{device}'",

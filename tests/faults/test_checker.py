@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
+from hub import operations
 from hub.log.event import Event
 from hub.operations import Operations
 from hub.realtime.conversation import Conversation
@@ -63,7 +64,7 @@ async def test_a_hub_in_order(settings: Settings, admin: Connection) -> None:
 Break = Callable[[pytest.MonkeyPatch], None]
 REAL_DELIVER = Session.deliver
 REAL_CALL = Operations.call
-REAL_ONCE = Operations._once
+REAL_ONCE = operations._once
 REAL_FEED = Feed._deliver
 REAL_COMMANDS = Conversation._run_commands
 REAL_LOOK = Load._look
@@ -148,11 +149,12 @@ def answer_before_the_commit(patch: pytest.MonkeyPatch) -> None:
 
     async def once(*call: Any) -> Raw:
         answer = await REAL_ONCE(*call)
-        known = early[call[4]]
+        op_id = call[4].op_id
+        known = early[op_id]
         if not known.done():
             known.set_result(answer)
         async with asyncio.timeout(DEADLINE):
-            await looked[call[4]].wait()
+            await looked[op_id].wait()
         return answer
 
     async def look(*call: Any) -> None:
@@ -170,7 +172,7 @@ def answer_before_the_commit(patch: pytest.MonkeyPatch) -> None:
         return known.result() if known.done() else work.result()
 
     patch.setattr(Load, "_look", look)
-    patch.setattr(Operations, "_once", once)
+    patch.setattr(operations, "_once", once)
     patch.setattr(Operations, "call", call)
 
 

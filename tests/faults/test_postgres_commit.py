@@ -12,10 +12,9 @@ from hub.db import scope as scopes
 from hub.db.database import Database
 from hub.db.ids import uuid7
 from hub.db.pool import Role, connect, create_pool
-from hub.db.scope import Actor, Scope
+from hub.db.scope import Actor, Claim, Scope
 from hub.errors import Unavailable
 from hub.log.store import RelayLog
-from hub.operations import CLAIM
 from tests.faults.postgres import DATABASE, furnish, hotels_in, operations
 from tests.pg_servers import PgCluster, pg_cluster
 
@@ -62,12 +61,15 @@ async def test_who_gives_up_a_commit_shows_it_to_nobody(
             # who only asks, and changes nothing, waits for nobody
             assert not await RelayLog(relay).check_origin()
 
-            async def work(scope: Scope) -> None:
-                await scope.execute(CLAIM, hotel.tenant_id, hotel.kitchen_id, op_id, "test", bytes(32))
+            async def work(_: Scope) -> None:
+                """The claim is a change already."""
 
+            claim = Claim(hotel.kitchen_id, op_id, "test", bytes(32))
             actor = Actor(user_id=None, role="screen", request_id=uuid7())
             database = Database(pool)
-            asking = asyncio.create_task(database.transaction(hotel.tenant_id, actor, work, idempotent=False))
+            asking = asyncio.create_task(
+                database.transaction(hotel.tenant_id, actor, work, idempotent=False, claim=claim)
+            )
             async with asyncio.timeout(20):
                 while not await waiting(cluster):  # noqa: ASYNC110 - a server tells it only when asked
                     await asyncio.sleep(0.02)

@@ -115,9 +115,11 @@ def hub(live: Live, web: httpx.AsyncClient) -> Hub:
 
 
 async def state_of_both(admin: Connection, two: Two) -> list[dict[str, str]]:
-    """What stands in the rows of both hotels; a refusal may be noted in our audit."""
+    """What stands in the rows of both hotels. A refusal may be noted in our audit; and whoever comes over a
+    socket to be refused has been seen, which is written down a little later."""
     mine = await fingerprint(admin, msgspec.structs.replace(two, theirs=two.ours))
     mine.pop("audit_logs", None)
+    mine.pop("device_presence")
     return [mine, await fingerprint(admin, two)]
 
 
