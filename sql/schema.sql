@@ -694,6 +694,31 @@ FROM app.orders AS o
 WHERE o.version > 0;  -- not before its items are there
 GRANT SELECT ON app.order_documents TO hub_api, hub_admin, hub_log;
 
+-- The document of an order, and the items of one, as they are when a statement calls these: what it has changed so far
+-- is seen, and what was committed while it waited for the order's lock. The statement itself sees neither; volatile
+-- functions do.
+CREATE FUNCTION app.order_now(tenant uuid, wanted uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN (SELECT d.document FROM app.order_documents AS d WHERE d.tenant_id = tenant AND d.id = wanted);
+END
+$$;
+CREATE FUNCTION app.order_items_now(tenant uuid, wanted uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN (
+        SELECT json_agg(json_build_object(
+            'line', i.line, 'menu_item_id', i.menu_item_id, 'quantity', i.quantity, 'status', i.status,
+            'needs_cooking', i.preparation_minutes > 0, 'age_restricted', i.age_restricted,
+            'unit_price', i.unit_price, 'tax_rate_bp', i.tax_rate_bp
+        ) ORDER BY i.line)
+        FROM app.order_items AS i
+        WHERE i.tenant_id = tenant AND i.order_id = wanted
+    );
+END
+$$;
+GRANT EXECUTE ON FUNCTION app.order_now(uuid, uuid), app.order_items_now(uuid, uuid) TO hub_api;
+
 -- The answer of each committed operation, so that the same operation id twice is one change and one answer.
 CREATE TABLE app.idempotency (
     tenant_id uuid NOT NULL CONSTRAINT idempotency_tenant_fkey REFERENCES app.tenants (id),

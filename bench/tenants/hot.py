@@ -49,7 +49,6 @@ HOT: Final[dict[str, Arguments]] = {
     "orders.share_stay": lambda p: (p.tenant, p.stay),
     "orders.menu_items": lambda p: (p.tenant, [p.item]),
     "orders.lock_order": lambda p: (p.tenant, p.order, None),
-    "orders.items_of_order": lambda p: (p.tenant, p.order),
     "log.state": lambda p: (p.tenant, datetime.now(UTC)),
     "log.events_after": lambda p: (p.tenant, 0, 100),
 }

@@ -75,17 +75,16 @@ async def place(scope: Scope, principal: Principal, args: PlaceArgs) -> PlaceRep
     if any(item.stock_quantity is not None for item in menu.values()):
         taken = check_stock(cart, await store.lock_stock(scope, cart.wanted))
         await store.change_stock(scope, {item: -quantity for item, quantity in taken.items()})
-    order_id = uuid7()
-    await store.insert(
+    document = await store.insert(
         scope,
-        order_id,
+        uuid7(),
         hotel,
         cart,
         stay_id=stay_id,
         room_number=basis.room_number,
         special_requests=args.special_requests or None,
     )
-    return PlaceReply(order=await _document(scope, order_id))
+    return PlaceReply(order=document)
 
 
 async def advance(scope: Scope, principal: Principal, args: AdvanceArgs) -> OrderReply:
@@ -190,10 +189,10 @@ async def _change(
         refusal = _stale(expected_version, locked) if stale else refusal
         refusal.details["order"] = await _document(scope, order_id)
         raise refusal
-    if not change.noop:
-        await store.save(scope, locked, change)
-        await store.change_stock(scope, change.restock)
-    return OrderReply(order=await _document(scope, order_id), noop=change.noop)
+    if change.noop:
+        return OrderReply(order=await _document(scope, order_id), noop=True)
+    await store.change_stock(scope, change.restock)
+    return OrderReply(order=await store.save(scope, locked, change), noop=False)
 
 
 def _stale(expected: int | None, locked: LockedOrder) -> VersionMismatch:

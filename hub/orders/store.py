@@ -19,7 +19,7 @@ from hub.db.queries import load
 from hub.db.scope import Scope
 from hub.errors import Internal
 from hub.orders.cart import Hotel, MenuItem, PricedCart
-from hub.orders.model import Bump, Change, OrderState
+from hub.orders.model import Bump, Change, Item, OrderState
 from hub.orders.pricing import Line, Rounding, TaxRate, totals
 
 _queries = load("orders")
@@ -33,10 +33,8 @@ CHANGE_STOCK = _queries["change_stock"]
 INSERT_ORDER = _queries["insert_order"]
 MENU_ITEMS_OF_ORDER = _queries["menu_items_of_order"]
 LOCK_ORDER = _queries["lock_order"]
-ITEMS_OF_ORDER = _queries["items_of_order"]
 UPDATE_ORDER = _queries["update_order"]
 UPDATE_AMOUNTS = _queries["update_amounts"]
-UPDATE_ORDER_AND_ITEMS = _queries["update_order_and_items"]
 MARK_SHOWN = _queries["mark_shown"]
 DOCUMENT = _queries["document"]
 ACTIVE_ORDERS = _queries["active_orders"]
@@ -44,6 +42,8 @@ ACTIVE_ORDERS_OF_STAY = _queries["active_orders_of_stay"]
 
 _rates = msgspec.json.Decoder(tuple[TaxRate, ...])
 _menu = msgspec.json.Decoder(tuple[MenuItem, ...])
+_items = msgspec.json.Decoder(tuple[Item, ...])
+_lines = msgspec.json.Decoder(tuple[Line, ...])
 _log = logging.getLogger(__name__)
 
 
@@ -128,10 +128,10 @@ async def insert(
     stay_id: UUID,
     room_number: str,
     special_requests: str | None,
-) -> None:
-    """Store a new order and its items under the next number of the business day."""
+) -> Raw:
+    """Store a new order and its items under the next number of the business day; its document."""
     quote = cart.quote
-    await scope.execute(
+    row = await scope.fetchrow(
         INSERT_ORDER,
         scope.tenant_id,
         order_id,
@@ -148,6 +148,7 @@ async def insert(
         scope.op_id,
         msgspec.json.encode(cart.items).decode(),
     )
+    return _written(row)
 
 
 async def menu_items_of_order(scope: Scope, order_id: UUID, stay_id: UUID | None) -> list[UUID] | None:
@@ -161,11 +162,11 @@ async def lock(scope: Scope, order_id: UUID, stay_id: UUID | None) -> LockedOrde
     row = await scope.fetchrow(LOCK_ORDER, scope.tenant_id, order_id, stay_id)
     if row is None:
         return None
-    items = [dict(item) for item in await scope.fetch(ITEMS_OF_ORDER, scope.tenant_id, order_id)]
+    items = _items.decode(row["items"])
     state = dict(row) | {"items": items, "last_bump": _bump(row["last_bump"])}
     return LockedOrder(
         order=msgspec.convert(state, OrderState),
-        lines={item["line"]: msgspec.convert(item, Line) for item in items},
+        lines={item.line: line for item, line in zip(items, _lines.decode(row["items"]), strict=True)},
         prices_include_tax=row["prices_include_tax"],
         tax_rounding=row["tax_rounding"],
         recall_minutes=row["recall_minutes"],
@@ -184,25 +185,9 @@ def _bump(text: str | None) -> Bump | None:
         return None
 
 
-async def save(scope: Scope, locked: LockedOrder, change: Change) -> None:
-    """Store what a change makes of a locked order; the money follows the items that are left."""
+async def save(scope: Scope, locked: LockedOrder, change: Change) -> Raw:
+    """Store what a change makes of a locked order, and the money of the items that are left; its document."""
     after, changed = change.after, change.items
-    items = (list(changed), list(changed.values())) if changed else ()
-    await scope.execute(
-        UPDATE_ORDER_AND_ITEMS if changed else UPDATE_ORDER,
-        scope.tenant_id,
-        after.id,
-        after.status,
-        after.accepted_at,
-        after.ready_at,
-        after.finished_at,
-        after.cancelled_at,
-        after.cancel_reason,
-        after.cancel_acked_at,
-        after.recall_count,
-        None if after.last_bump is None else msgspec.json.encode(after.last_bump).decode(),
-        *items,
-    )
     if "cancelled" in changed.values():
         money = totals(
             (locked.lines[item.line] for item in after.live),
@@ -218,6 +203,29 @@ async def save(scope: Scope, locked: LockedOrder, change: Change) -> None:
             money.service_amount,
             money.total_amount,
         )
+    row = await scope.fetchrow(
+        UPDATE_ORDER,
+        scope.tenant_id,
+        after.id,
+        after.status,
+        after.accepted_at,
+        after.ready_at,
+        after.finished_at,
+        after.cancelled_at,
+        after.cancel_reason,
+        after.cancel_acked_at,
+        after.recall_count,
+        None if after.last_bump is None else msgspec.json.encode(after.last_bump).decode(),
+        list(changed),
+        list(changed.values()),
+    )
+    return _written(row)
+
+
+def _written(row: asyncpg.Record | None) -> Raw:
+    if row is None or row["document"] is None:
+        raise Internal("an order of this transaction has gone")
+    return Raw(row["document"].encode())
 
 
 async def mark_shown(scope: Scope, ids: Iterable[UUID]) -> int:

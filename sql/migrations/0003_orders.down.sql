@@ -1,3 +1,5 @@
+DROP FUNCTION app.order_items_now(uuid, uuid);
+DROP FUNCTION app.order_now(uuid, uuid);
 DROP VIEW app.order_documents;
 DROP FUNCTION app.answer_operation(uuid, uuid, text);
 DROP FUNCTION app.claim_operation(uuid, uuid, text, bytea);

@@ -90,7 +90,7 @@ WHERE m.tenant_id = $1 AND m.id = delta.id AND m.stock_quantity IS NOT NULL;
 
 -- name: insert_order (write)
 -- Stores an order, under the next number of its business day, with its items; these are one JSON list, because unnest
--- would flatten the lists of allergens.
+-- would flatten the lists of allergens. Its document, when all of them are stored.
 WITH counter AS (
     INSERT INTO app.order_counters (tenant_id, business_date, last_number)
     VALUES ($1, $3, 1)
@@ -104,20 +104,24 @@ WITH counter AS (
     SELECT $1, $2, $3, counter.last_number, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1
     FROM counter
     RETURNING id
+), items AS (
+    INSERT INTO app.order_items (
+        tenant_id, order_id, line, menu_item_id, name_ja, name_en, description_ja, description_en, allergens, tax_class,
+        tax_rate_bp, unit_price, quantity, total_price, note, station, preparation_minutes, age_restricted
+    )
+    SELECT
+        $1, placed.id, i.line, i.menu_item_id, i.name_ja, i.name_en, i.description_ja, i.description_en, i.allergens, i.tax_class,
+        i.tax_rate_bp, i.unit_price, i.quantity, i.unit_price * i.quantity, i.note, i.station, i.preparation_minutes,
+        i.age_restricted
+    FROM placed, jsonb_to_recordset($14::text::jsonb) AS i (
+        line integer, menu_item_id uuid, name_ja text, name_en text, description_ja text, description_en text,
+        allergens text[], tax_class text, tax_rate_bp integer, unit_price integer, quantity integer, note text,
+        station text, preparation_minutes integer, age_restricted boolean
+    )
+    RETURNING line
 )
-INSERT INTO app.order_items (
-    tenant_id, order_id, line, menu_item_id, name_ja, name_en, description_ja, description_en, allergens, tax_class,
-    tax_rate_bp, unit_price, quantity, total_price, note, station, preparation_minutes, age_restricted
-)
-SELECT
-    $1, placed.id, i.line, i.menu_item_id, i.name_ja, i.name_en, i.description_ja, i.description_en, i.allergens, i.tax_class,
-    i.tax_rate_bp, i.unit_price, i.quantity, i.unit_price * i.quantity, i.note, i.station, i.preparation_minutes,
-    i.age_restricted
-FROM placed, jsonb_to_recordset($14::text::jsonb) AS i (
-    line integer, menu_item_id uuid, name_ja text, name_en text, description_ja text, description_en text,
-    allergens text[], tax_class text, tax_rate_bp integer, unit_price integer, quantity integer, note text,
-    station text, preparation_minutes integer, age_restricted boolean
-);
+SELECT app.order_now($1, placed.id) AS document
+FROM placed, (SELECT count(*) FROM items) AS stored;
 
 -- name: menu_items_of_order (read)
 -- The menu items of an order, whose stock a cancellation may touch; $3 is the stay that asks, or NULL.
@@ -130,50 +134,48 @@ FROM app.orders AS o
 WHERE o.tenant_id = $1 AND o.id = $2 AND ($3::uuid IS NULL OR o.stay_id = $3);
 
 -- name: lock_order (write)
--- An order as the rules see it, locked, with the hotel's settings that they need; $3 is the stay that asks, or NULL.
+-- An order as the rules see it, locked, with its items and the hotel's settings that they need; $3 is the stay that
+-- asks, or NULL. The items are read when the order is locked.
+WITH locked AS MATERIALIZED (
+    SELECT
+        o.tenant_id, o.id, o.status, o.version, o.accepted_at, o.ready_at, o.finished_at, o.cancelled_at,
+        o.cancel_reason, o.cancel_acked_at, o.recall_count, o.last_bump, o.prices_include_tax
+    FROM app.orders AS o
+    WHERE o.tenant_id = $1 AND o.id = $2 AND ($3::uuid IS NULL OR o.stay_id = $3)
+    FOR NO KEY UPDATE
+)
 SELECT
     o.id, o.status, o.version, o.accepted_at, o.ready_at, o.finished_at, o.cancelled_at, o.cancel_reason,
     o.cancel_acked_at, o.recall_count, o.last_bump::text AS last_bump, o.prices_include_tax, t.tax_rounding,
     coalesce((t.settings ->> 'recall_minutes')::integer, 30) AS recall_minutes,
-    coalesce((t.settings ->> 'undo_seconds')::integer, 10) AS undo_seconds
-FROM app.orders AS o
-JOIN app.tenants AS t ON t.id = o.tenant_id
-WHERE o.tenant_id = $1 AND o.id = $2 AND ($3::uuid IS NULL OR o.stay_id = $3)
-FOR NO KEY UPDATE OF o;
-
--- name: items_of_order (read)
--- The items of an order that is locked; a statement of its own, so that it sees what was committed while waiting.
-SELECT
-    line, menu_item_id, quantity, status, preparation_minutes > 0 AS needs_cooking, age_restricted, unit_price,
-    tax_rate_bp
-FROM app.order_items
-WHERE tenant_id = $1 AND order_id = $2
-ORDER BY line;
+    coalesce((t.settings ->> 'undo_seconds')::integer, 10) AS undo_seconds,
+    app.order_items_now(o.tenant_id, o.id) AS items
+FROM locked AS o
+JOIN app.tenants AS t ON t.id = o.tenant_id;
 
 -- name: update_order (write)
--- Stores what a change makes of an order; the database raises its version.
-UPDATE app.orders
-SET status = $3, accepted_at = $4, ready_at = $5, finished_at = $6, cancelled_at = $7, cancel_reason = $8,
-    cancel_acked_at = $9, recall_count = $10, last_bump = $11::text::jsonb
-WHERE tenant_id = $1 AND id = $2;
-
--- name: update_amounts (write)
--- Stores the money of an order after some of its items were cancelled.
-UPDATE app.orders
-SET subtotal_amount = $3, tax_amount = $4, service_amount = $5, total_amount = $6
-WHERE tenant_id = $1 AND id = $2;
-
--- name: update_order_and_items (write)
--- The same with new statuses of some of its items.
+-- Stores what a change makes of an order, and the new statuses of the items with these lines; the database raises its
+-- version. Its document, when all is stored.
 WITH items AS (
     UPDATE app.order_items AS i
     SET status = new.status
     FROM unnest($12::integer[], $13::text[]) AS new (line, status)
     WHERE i.tenant_id = $1 AND i.order_id = $2 AND i.line = new.line
+    RETURNING i.line
+), changed AS (
+    UPDATE app.orders
+    SET status = $3, accepted_at = $4, ready_at = $5, finished_at = $6, cancelled_at = $7, cancel_reason = $8,
+        cancel_acked_at = $9, recall_count = $10, last_bump = $11::text::jsonb
+    WHERE tenant_id = $1 AND id = $2
+    RETURNING id
 )
+SELECT app.order_now($1, changed.id) AS document
+FROM changed, (SELECT count(*) FROM items) AS stored;
+
+-- name: update_amounts (write)
+-- Stores the money of an order of which some items are being cancelled.
 UPDATE app.orders
-SET status = $3, accepted_at = $4, ready_at = $5, finished_at = $6, cancelled_at = $7, cancel_reason = $8,
-    cancel_acked_at = $9, recall_count = $10, last_bump = $11::text::jsonb
+SET subtotal_amount = $3, tax_amount = $4, service_amount = $5, total_amount = $6
 WHERE tenant_id = $1 AND id = $2;
 
 -- name: mark_shown (write)

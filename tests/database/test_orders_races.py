@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from msgspec import Raw
 
 from hub.db.database import Database
 from hub.db.scope import Scope
@@ -209,10 +210,11 @@ async def test_a_deadlock_between_two_of_the_hub_is_repeated(
     save = store.save
     failures = [asyncpg.DeadlockDetectedError("deadlock detected"), asyncpg.SerializationError("try again")]
 
-    async def fail_at_first(scope: Scope, locked: store.LockedOrder, change: Change) -> None:
-        await save(scope, locked, change)
+    async def fail_at_first(scope: Scope, locked: store.LockedOrder, change: Change) -> Raw:
+        document = await save(scope, locked, change)
         if failures:
             raise failures.pop()
+        return document
 
     monkeypatch.setattr(store, "save", fail_at_first)
     order = await client.place(hotel, {"soup": 1})

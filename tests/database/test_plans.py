@@ -80,7 +80,6 @@ EXPECTED: list[tuple[str, str, str, set[str]]] = [
     ),
     ("orders.document", "'{tenant}', '{order}', NULL", "orders_pkey", {"orders_pkey", "order_items_pkey"}),
     ("orders.lock_order", "'{tenant}', '{order}', '{stay}'", "orders_pkey", {"orders_pkey", "tenants_pkey"}),
-    ("orders.items_of_order", "'{tenant}', '{order}'", "order_items_pkey", {"order_items_pkey"}),
     (
         "orders.menu_items_of_order",
         "'{tenant}', '{order}', NULL",
@@ -95,7 +94,7 @@ EXPECTED: list[tuple[str, str, str, set[str]]] = [
         {"orders_pkey", "orders_keyset"},
     ),
     (
-        "orders.update_order_and_items",
+        "orders.update_order",
         "'{tenant}', '{order}', 'cooking', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, '{{1}}', '{{ready}}'",
         "order",
         {"orders_pkey", "order_items_pkey"},

@@ -104,6 +104,8 @@ async def test_who_may_call_which_function(admin: Connection) -> None:
     assert {(row["proname"], row["role"]) for row in granted} == {
         *((name, "hub_api") for name in ("tenant_id", "tenant_state", "admit_device", "admit_staff")),
         *((name, "hub_api") for name in ("is_as_told", "find_pairing", "approve_pairing", "record_event")),
+        *((name, "hub_api") for name in ("claim_operation", "answer_operation")),
+        *((name, "hub_api") for name in ("order_now", "order_items_now")),
         *((name, "hub_admin") for name in ("tenant_id", "tenant_state", "admit_staff", "record_event")),
         *(("iso", role) for role in ("hub_api", "hub_relay", "hub_admin", "hub_log")),
         *((name, "hub_auth") for name in ("claim_code", "find_tenant", "start_pairing", "poll_pairing")),
