@@ -40,8 +40,7 @@ _FIRST: Final = (datetime(2020, 1, 1, tzinfo=UTC), UUID(int=0))
 
 Arguments = Callable[[Place], tuple[object, ...]]
 HOT: Final[dict[str, Arguments]] = {
-    "menu.hotel": lambda p: (p.tenant,),
-    "menu.items": lambda p: (p.tenant,),
+    "menu.menu": lambda p: (p.tenant,),
     "orders.document": lambda p: (p.tenant, p.order, None),
     "orders.active_orders": lambda p: (p.tenant, *_FIRST, 101),
     "orders.active_orders_of_stay": lambda p: (p.tenant, *_FIRST, 101, p.stay),

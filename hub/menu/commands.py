@@ -30,7 +30,8 @@ class Menu(Struct, frozen=True):
 
 async def read_menu(scope: Scope) -> Menu:
     """The hotel and all items that guests see."""
-    return Menu(hotel=await store.hotel(scope), items=await store.items(scope))
+    hotel, items = await store.menu(scope)
+    return Menu(hotel=hotel, items=items)
 
 
 async def sold_out(scope: Scope, _: Principal, args: SoldOut) -> MenuItemReply:

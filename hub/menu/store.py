@@ -11,25 +11,18 @@ from hub.db.scope import Scope
 from hub.errors import NotFound
 
 _queries = load("menu")
-HOTEL = _queries["hotel"]
-ITEMS = _queries["items"]
+MENU = _queries["menu"]
 ITEM = _queries["item"]
 USED_UP = _queries["used_up"]
 SET_SOLD_OUT = _queries["set_sold_out"]
 
 
-async def hotel(scope: Scope) -> Raw:
-    """The hotel's document."""
-    row = await scope.fetchrow(HOTEL, scope.tenant_id)
+async def menu(scope: Scope) -> tuple[Raw, list[Raw]]:
+    """The hotel's document, and those of all items that guests see, in the menu's order."""
+    row = await scope.fetchrow(MENU, scope.tenant_id)
     if row is None:
         raise NotFound("there is no such hotel")
-    return Raw(row["document"].encode())
-
-
-async def items(scope: Scope) -> list[Raw]:
-    """The documents of all items that guests see, in the menu's order."""
-    rows = await scope.fetch(ITEMS, scope.tenant_id)
-    return [Raw(row["document"].encode()) for row in rows]
+    return Raw(row["hotel"].encode()), [Raw(document.encode()) for document in row["items"]]
 
 
 async def item(scope: Scope, menu_item_id: UUID) -> Raw | None:

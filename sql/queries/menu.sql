@@ -1,17 +1,17 @@
 -- The menu as guests see it.
 
--- name: hotel (read, replica)
--- What every screen of a hotel may know of it.
-SELECT document::text AS document
-FROM app.hotel_documents
-WHERE tenant_id = $1;
-
--- name: items (read, replica)
--- The whole menu that guests see, in its order.
-SELECT document::text AS document
-FROM app.menu_documents
-WHERE tenant_id = $1 AND visible
-ORDER BY display_order, id;
+-- name: menu (read, replica)
+-- What every screen of a hotel may know of it, and the whole menu that guests see, in its order.
+SELECT
+    h.document::text AS hotel,
+    ARRAY(
+        SELECT m.document::text
+        FROM app.menu_documents AS m
+        WHERE m.tenant_id = $1 AND m.visible
+        ORDER BY m.display_order, m.id
+    ) AS items
+FROM app.hotel_documents AS h
+WHERE h.tenant_id = $1;
 
 -- name: item (read)
 -- One item of the menu that guests see.

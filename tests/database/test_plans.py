@@ -125,7 +125,12 @@ EXPECTED: list[tuple[str, str, str, set[str]]] = [
         {"menu_items_pkey", "menu_items_visible"},
     ),
     ("orders.lock_stock", "'{tenant}', ARRAY['{item}'::uuid]", "menu_items", {"menu_items_pkey"}),
-    ("menu.items", "'{tenant}'", "menu_items", {"menu_items_pkey", "menu_items_visible"}),
+    (
+        "menu.menu",
+        "'{tenant}'",
+        "menu_items",
+        {"menu_items_pkey", "menu_items_visible", "tenants_pkey"},
+    ),
     ("orders.share_stay", "'{tenant}', '{stay}'", "stays_pkey", {"stays_pkey"}),
     (
         "stays.open_stays",

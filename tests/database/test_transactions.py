@@ -13,10 +13,11 @@ import hub.db.scope
 from hub.db.database import ATTEMPTS, Database
 from hub.db.ids import uuid7
 from hub.db.pool import Role, connect, create_pool
-from hub.db.scope import Actor
-from hub.errors import Unavailable
+from hub.db.scope import Actor, Claim
+from hub.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
+    from hub.db.pool import Connection
     from hub.db.scope import Scope
     from hub.settings import Settings
     from tests.factories import Hotel
@@ -71,6 +72,34 @@ async def test_nobody_waits_for_a_connection_for_ever(
             assert await database.transaction(hotel.tenant_id, ACTOR, work, idempotent=True) == "done"
     finally:
         pool.terminate()
+
+
+async def test_an_answer_that_cannot_be_stored_takes_the_change_back(
+    settings: Settings, hotel: Hotel, admin: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It comes along with the commit; and its connection serves the next one."""
+    pool = await create_pool(settings, Role.API, 1)
+    database = Database(pool)
+    claim = Claim(hotel.kitchen_id, uuid7(), "test", bytes(32))
+
+    async def work(scope: Scope) -> bool:
+        assert scope.claimed
+        scope.answer(claim, b"a NUL is no text for PostgreSQL: \0")
+        return scope.claimed
+
+    async def again(scope: Scope) -> bool:
+        scope.answer(claim, "a guest's \u201cword\u201d; and a \\ too".encode())
+        return scope.claimed
+
+    try:
+        with pytest.raises(InvalidInput):
+            await database.transaction(hotel.tenant_id, ACTOR, work, idempotent=True, claim=claim)
+        assert await database.transaction(hotel.tenant_id, ACTOR, again, idempotent=True, claim=claim)
+    finally:
+        pool.terminate()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+    stored = await admin.fetchval("SELECT answer FROM app.idempotency WHERE op_id = $1", claim.op_id)
+    assert stored == "a guest's \u201cword\u201d; and a \\ too"
 
 
 async def test_every_role_that_serves_gives_up_soon_after_the_server_would(settings: Settings) -> None:
