@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 _STEPS = ("cooking", "ready", "delivering", "delivered")
+_UNCLAIMED = frozenset({"order.quote"})
 _RECORDED = frozenset({"execute", "fetch", "fetchrow", "fetchval"})
 
 
@@ -51,7 +52,12 @@ class Recording(Struct, frozen=True):
         swaps = [(self.op_id, op_id), (self.order_id, order_id)]
         known = [(old, new) for old, new in swaps if old is not None and new is not None]
         return [
-            Statement(one.method, one.text, tuple(_swapped(argument, known) for argument in one.arguments))
+            Statement(
+                one.method,
+                # a BEGIN and a COMMIT bring the operation along in their text
+                _swapped_text(one.text, known),
+                tuple(_swapped(argument, known) for argument in one.arguments),
+            )
             for one in self.statements
         ]
 
@@ -63,6 +69,12 @@ def _swapped(argument: object, swaps: list[tuple[UUID, UUID]]) -> object:
         if isinstance(argument, str) and len(argument) >= 36:
             argument = argument.replace(str(old), str(new))
     return argument
+
+
+def _swapped_text(text: str, swaps: list[tuple[UUID, UUID]]) -> str:
+    for old, new in swaps:
+        text = text.replace(old.hex, new.hex)
+    return text
 
 
 async def play(connection: Pooled, statements: list[Statement]) -> None:
@@ -161,7 +173,10 @@ class Recorder:
         self._heard.clear()
         op_id = uuid4()
         result = await self._operations.call(name, principal, op_id, msgspec.json.encode(args))
-        return Recording(list(self._heard), op_id), bytes(result)
+        recording = Recording(list(self._heard), op_id)
+        if name not in _UNCLAIMED and recording.fresh(uuid4(), None) == recording.statements:
+            raise RuntimeError(f"the id of {name} is not in its SQL: it would be done once only")
+        return recording, bytes(result)
 
 
 def new_order_id() -> UUID:

@@ -155,11 +155,12 @@ def test_a_page_is_whole_and_loads_nothing() -> None:
 
 def test_a_recording_is_sent_again_with_other_ids() -> None:
     op_id, order_id, tenant = uuid4(), uuid4(), uuid4()
-    first = Statement("execute", "INSERT", (tenant, op_id, order_id, 7, f'{{"id":"{order_id}"}}'))
+    text = f"SELECT '{tenant.hex}', '{op_id.hex}'"
+    first = Statement("execute", text, (tenant, op_id, order_id, 7, f'{{"id":"{order_id}"}}'))
     fresh_op, fresh_order = UUID(int=1), UUID(int=2)
     (again,) = Recording([first], op_id, order_id).fresh(fresh_op, fresh_order)
     assert again.arguments == (tenant, fresh_op, fresh_order, 7, f'{{"id":"{fresh_order}"}}')
-    assert (again.method, again.text) == (first.method, first.text)
+    assert (again.method, again.text) == (first.method, f"SELECT '{tenant.hex}', '{fresh_op.hex}'")
 
 
 def test_too_few_descriptors_are_told_before_anything_starts() -> None:
