@@ -160,16 +160,20 @@ CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.tax_rates FOR EACH
 CREATE VIEW app.hotel_documents WITH (security_invoker = true) AS
 SELECT
     tenant.id AS tenant_id,
-    jsonb_build_object(
-        'id', tenant.id,
-        'name', tenant.name,
-        'time_zone', tenant.time_zone,
-        'locale', tenant.locale,
-        'prices_include_tax', tenant.prices_include_tax,
-        'phone', tenant.settings ->> 'phone',
-        'categories', coalesce(tenant.settings -> 'categories', '[]'),
-        'recall_minutes', coalesce((tenant.settings ->> 'recall_minutes')::integer, 30),
-        'undo_seconds', coalesce((tenant.settings ->> 'undo_seconds')::integer, 10)
+    (
+        SELECT row_to_json(shown)
+        FROM (
+            SELECT
+                tenant.id,
+                tenant.name,
+                tenant.time_zone,
+                tenant.locale,
+                tenant.prices_include_tax,
+                tenant.settings ->> 'phone' AS phone,
+                coalesce(tenant.settings -> 'categories', '[]') AS categories,
+                coalesce((tenant.settings ->> 'recall_minutes')::integer, 30) AS recall_minutes,
+                coalesce((tenant.settings ->> 'undo_seconds')::integer, 10) AS undo_seconds
+        ) AS shown
     ) AS document
 FROM app.tenants AS tenant;
 GRANT SELECT ON app.hotel_documents TO hub_api, hub_admin, hub_log;
@@ -460,26 +464,30 @@ SELECT
     item.id,
     item.display_order,
     NOT item.is_hidden AND item.deleted_at IS NULL AS visible,
-    jsonb_build_object(
-        'id', item.id,
-        'name_ja', item.name_ja,
-        'name_en', coalesce(item.name_en, item.name_ja),
-        'description_ja', item.description_ja,
-        'description_en', item.description_en,
-        'price', item.price,
-        'category', item.category,
-        'tags', item.tags,
-        'allergens', item.allergens,
-        'image_url', item.image_url,
-        'display_order', item.display_order,
-        'is_featured', item.is_featured,
-        'sold_out', NOT item.is_available OR coalesce(item.stock_quantity = 0, false),
-        'age_restricted', item.age_restricted,
-        'start_time', to_char(item.start_time, 'HH24:MI'),
-        'end_time', to_char(item.end_time, 'HH24:MI'),
-        'station', item.station,
-        'tax_class', item.tax_class,
-        'preparation_minutes', item.preparation_minutes
+    (
+        SELECT row_to_json(shown)
+        FROM (
+            SELECT
+                item.id,
+                item.name_ja,
+                coalesce(item.name_en, item.name_ja) AS name_en,
+                item.description_ja,
+                item.description_en,
+                item.price,
+                item.category,
+                item.tags,
+                item.allergens,
+                item.image_url,
+                item.display_order,
+                item.is_featured,
+                NOT item.is_available OR coalesce(item.stock_quantity = 0, false) AS sold_out,
+                item.age_restricted,
+                to_char(item.start_time, 'HH24:MI') AS start_time,
+                to_char(item.end_time, 'HH24:MI') AS end_time,
+                item.station,
+                item.tax_class,
+                item.preparation_minutes
+        ) AS shown
     ) AS document
 FROM app.menu_items AS item;
 GRANT SELECT ON app.menu_documents TO hub_api, hub_admin, hub_log;
@@ -646,49 +654,56 @@ SELECT
     o.created_at,
     o.finished_at,
     o.cancel_acked_at,
-    jsonb_build_object(
-        'id', o.id,
-        'order_number', o.order_number,
-        'business_date', to_char(o.business_date, 'YYYY-MM-DD'),
-        'stay_id', o.stay_id,
-        'room_number', o.room_number,
-        'status', o.status,
-        'version', o.version,
-        'subtotal_amount', o.subtotal_amount,
-        'tax_amount', o.tax_amount,
-        'service_amount', o.service_amount,
-        'total_amount', o.total_amount,
-        'prices_include_tax', o.prices_include_tax,
-        'special_requests', o.special_requests,
-        'placed_at', app.iso(o.placed_at),
-        'shown_at', app.iso(o.shown_at),
-        'accepted_at', app.iso(o.accepted_at),
-        'ready_at', app.iso(o.ready_at),
-        'finished_at', app.iso(o.finished_at),
-        'cancelled_at', app.iso(o.cancelled_at),
-        'cancel_reason', o.cancel_reason,
-        'cancel_acked_at', app.iso(o.cancel_acked_at),
-        'recall_count', o.recall_count,
-        'items', (
-            SELECT coalesce(jsonb_agg(jsonb_build_object(
-                'line', i.line,
-                'menu_item_id', i.menu_item_id,
-                'name_ja', i.name_ja,
-                'name_en', i.name_en,
-                'quantity', i.quantity,
-                'unit_price', i.unit_price,
-                'total_price', i.total_price,
-                'tax_rate_bp', i.tax_rate_bp,
-                'status', i.status,
-                'note', i.note,
-                'station', i.station,
-                'allergens', i.allergens,
-                'preparation_minutes', i.preparation_minutes,
-                'age_restricted', i.age_restricted
-            ) ORDER BY i.line), '[]')
-            FROM app.order_items AS i
-            WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id
-        )
+    (
+        SELECT row_to_json(shown)
+        FROM (
+            SELECT
+                o.id,
+                o.order_number,
+                to_char(o.business_date, 'YYYY-MM-DD') AS business_date,
+                o.stay_id,
+                o.room_number,
+                o.status,
+                o.version,
+                o.subtotal_amount,
+                o.tax_amount,
+                o.service_amount,
+                o.total_amount,
+                o.prices_include_tax,
+                o.special_requests,
+                app.iso(o.placed_at) AS placed_at,
+                app.iso(o.shown_at) AS shown_at,
+                app.iso(o.accepted_at) AS accepted_at,
+                app.iso(o.ready_at) AS ready_at,
+                app.iso(o.finished_at) AS finished_at,
+                app.iso(o.cancelled_at) AS cancelled_at,
+                o.cancel_reason,
+                app.iso(o.cancel_acked_at) AS cancel_acked_at,
+                o.recall_count,
+                array_to_json(ARRAY(
+                    SELECT row_to_json(item)
+                    FROM (
+                        SELECT
+                            i.line,
+                            i.menu_item_id,
+                            i.name_ja,
+                            i.name_en,
+                            i.quantity,
+                            i.unit_price,
+                            i.total_price,
+                            i.tax_rate_bp,
+                            i.status,
+                            i.note,
+                            i.station,
+                            i.allergens,
+                            i.preparation_minutes,
+                            i.age_restricted
+                        FROM app.order_items AS i
+                        WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id
+                        ORDER BY i.line
+                    ) AS item
+                )) AS items
+        ) AS shown
     ) AS document
 FROM app.orders AS o
 WHERE o.version > 0;  -- not before its items are there
@@ -798,7 +813,8 @@ CREATE TABLE app.events (
     version integer NOT NULL DEFAULT 0,
     -- who may see it: a session receives an event when it holds one of its topics
     topics text[] NOT NULL CONSTRAINT events_topics_not_empty CHECK (cardinality(topics) > 0),
-    payload jsonb NOT NULL,
+    -- JSON as it was made, and as it is told
+    payload json NOT NULL,
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT events_pkey PRIMARY KEY (tenant_id, seq)
@@ -921,7 +937,7 @@ BEGIN
             seq := app.take_head(OLD.tenant_id);
             INSERT INTO app.events (tenant_id, seq, kind, subject, version, topics, payload)
             VALUES (OLD.tenant_id, seq, 'order.removed', OLD.id, OLD.version,
-                    ARRAY['kitchen', 'stay:' || OLD.stay_id], jsonb_build_object('id', OLD.id));
+                    ARRAY['kitchen', 'stay:' || OLD.stay_id], json_build_object('id', OLD.id));
             PERFORM app.ring_bell();
         END IF;
         RETURN NULL;
@@ -950,7 +966,7 @@ BEGIN
         seq := app.take_head(NEW.tenant_id);
         INSERT INTO app.events (tenant_id, seq, kind, subject, version, topics, payload)
         VALUES (NEW.tenant_id, seq, 'order.removed', NEW.id, now_version,
-                ARRAY['stay:' || OLD.stay_id], jsonb_build_object('id', NEW.id));
+                ARRAY['stay:' || OLD.stay_id], json_build_object('id', NEW.id));
         PERFORM app.ring_bell();
     END IF;
     RETURN NULL;
@@ -969,8 +985,8 @@ DECLARE
     item_id uuid := coalesce(NEW.id, OLD.id);
     item_tenant uuid := coalesce(NEW.tenant_id, OLD.tenant_id);
     is_visible boolean;
-    item_document jsonb;
-    logged jsonb;
+    item_document text;
+    logged text;
     seq bigint;
 BEGIN
     SELECT d.visible, d.document INTO is_visible, item_document
@@ -981,7 +997,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF is_visible IS NOT TRUE THEN
-        item_document := jsonb_build_object('id', item_id);
+        item_document := json_build_object('id', item_id);
     END IF;
     SELECT e.payload INTO logged FROM app.events AS e
     WHERE e.xid = pg_current_xact_id() AND e.tenant_id = item_tenant AND e.subject = item_id
@@ -992,7 +1008,7 @@ BEGIN
     seq := app.take_head(item_tenant);
     INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
     VALUES (item_tenant, seq, CASE WHEN is_visible THEN 'menu_item' ELSE 'menu_item.removed' END,
-            item_id, ARRAY['menu'], item_document);
+            item_id, ARRAY['menu'], item_document::json);
     PERFORM app.ring_bell();
     RETURN NULL;
 END
@@ -1044,7 +1060,7 @@ DECLARE
     seq bigint := app.take_head(tenant);
 BEGIN
     INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
-    VALUES (tenant, seq, 'topic.ended', about, ARRAY[topic], jsonb_build_object('topic', topic, 'reason', reason));
+    VALUES (tenant, seq, 'topic.ended', about, ARRAY[topic], json_build_object('topic', topic, 'reason', reason));
     PERFORM app.ring_bell();
 END
 $$;

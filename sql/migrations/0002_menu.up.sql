@@ -77,26 +77,30 @@ SELECT
     item.id,
     item.display_order,
     NOT item.is_hidden AND item.deleted_at IS NULL AS visible,
-    jsonb_build_object(
-        'id', item.id,
-        'name_ja', item.name_ja,
-        'name_en', coalesce(item.name_en, item.name_ja),
-        'description_ja', item.description_ja,
-        'description_en', item.description_en,
-        'price', item.price,
-        'category', item.category,
-        'tags', item.tags,
-        'allergens', item.allergens,
-        'image_url', item.image_url,
-        'display_order', item.display_order,
-        'is_featured', item.is_featured,
-        'sold_out', NOT item.is_available OR coalesce(item.stock_quantity = 0, false),
-        'age_restricted', item.age_restricted,
-        'start_time', to_char(item.start_time, 'HH24:MI'),
-        'end_time', to_char(item.end_time, 'HH24:MI'),
-        'station', item.station,
-        'tax_class', item.tax_class,
-        'preparation_minutes', item.preparation_minutes
+    (
+        SELECT row_to_json(shown)
+        FROM (
+            SELECT
+                item.id,
+                item.name_ja,
+                coalesce(item.name_en, item.name_ja) AS name_en,
+                item.description_ja,
+                item.description_en,
+                item.price,
+                item.category,
+                item.tags,
+                item.allergens,
+                item.image_url,
+                item.display_order,
+                item.is_featured,
+                NOT item.is_available OR coalesce(item.stock_quantity = 0, false) AS sold_out,
+                item.age_restricted,
+                to_char(item.start_time, 'HH24:MI') AS start_time,
+                to_char(item.end_time, 'HH24:MI') AS end_time,
+                item.station,
+                item.tax_class,
+                item.preparation_minutes
+        ) AS shown
     ) AS document
 FROM app.menu_items AS item;
 GRANT SELECT ON app.menu_documents TO hub_api, hub_admin, hub_log;
@@ -105,16 +109,20 @@ GRANT SELECT ON app.menu_documents TO hub_api, hub_admin, hub_log;
 CREATE VIEW app.hotel_documents WITH (security_invoker = true) AS
 SELECT
     tenant.id AS tenant_id,
-    jsonb_build_object(
-        'id', tenant.id,
-        'name', tenant.name,
-        'time_zone', tenant.time_zone,
-        'locale', tenant.locale,
-        'prices_include_tax', tenant.prices_include_tax,
-        'phone', tenant.settings ->> 'phone',
-        'categories', coalesce(tenant.settings -> 'categories', '[]'),
-        'recall_minutes', coalesce((tenant.settings ->> 'recall_minutes')::integer, 30),
-        'undo_seconds', coalesce((tenant.settings ->> 'undo_seconds')::integer, 10)
+    (
+        SELECT row_to_json(shown)
+        FROM (
+            SELECT
+                tenant.id,
+                tenant.name,
+                tenant.time_zone,
+                tenant.locale,
+                tenant.prices_include_tax,
+                tenant.settings ->> 'phone' AS phone,
+                coalesce(tenant.settings -> 'categories', '[]') AS categories,
+                coalesce((tenant.settings ->> 'recall_minutes')::integer, 30) AS recall_minutes,
+                coalesce((tenant.settings ->> 'undo_seconds')::integer, 10) AS undo_seconds
+        ) AS shown
     ) AS document
 FROM app.tenants AS tenant;
 GRANT SELECT ON app.hotel_documents TO hub_api, hub_admin, hub_log;

@@ -205,49 +205,56 @@ SELECT
     o.created_at,
     o.finished_at,
     o.cancel_acked_at,
-    jsonb_build_object(
-        'id', o.id,
-        'order_number', o.order_number,
-        'business_date', to_char(o.business_date, 'YYYY-MM-DD'),
-        'stay_id', o.stay_id,
-        'room_number', o.room_number,
-        'status', o.status,
-        'version', o.version,
-        'subtotal_amount', o.subtotal_amount,
-        'tax_amount', o.tax_amount,
-        'service_amount', o.service_amount,
-        'total_amount', o.total_amount,
-        'prices_include_tax', o.prices_include_tax,
-        'special_requests', o.special_requests,
-        'placed_at', app.iso(o.placed_at),
-        'shown_at', app.iso(o.shown_at),
-        'accepted_at', app.iso(o.accepted_at),
-        'ready_at', app.iso(o.ready_at),
-        'finished_at', app.iso(o.finished_at),
-        'cancelled_at', app.iso(o.cancelled_at),
-        'cancel_reason', o.cancel_reason,
-        'cancel_acked_at', app.iso(o.cancel_acked_at),
-        'recall_count', o.recall_count,
-        'items', (
-            SELECT coalesce(jsonb_agg(jsonb_build_object(
-                'line', i.line,
-                'menu_item_id', i.menu_item_id,
-                'name_ja', i.name_ja,
-                'name_en', i.name_en,
-                'quantity', i.quantity,
-                'unit_price', i.unit_price,
-                'total_price', i.total_price,
-                'tax_rate_bp', i.tax_rate_bp,
-                'status', i.status,
-                'note', i.note,
-                'station', i.station,
-                'allergens', i.allergens,
-                'preparation_minutes', i.preparation_minutes,
-                'age_restricted', i.age_restricted
-            ) ORDER BY i.line), '[]')
-            FROM app.order_items AS i
-            WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id
-        )
+    (
+        SELECT row_to_json(shown)
+        FROM (
+            SELECT
+                o.id,
+                o.order_number,
+                to_char(o.business_date, 'YYYY-MM-DD') AS business_date,
+                o.stay_id,
+                o.room_number,
+                o.status,
+                o.version,
+                o.subtotal_amount,
+                o.tax_amount,
+                o.service_amount,
+                o.total_amount,
+                o.prices_include_tax,
+                o.special_requests,
+                app.iso(o.placed_at) AS placed_at,
+                app.iso(o.shown_at) AS shown_at,
+                app.iso(o.accepted_at) AS accepted_at,
+                app.iso(o.ready_at) AS ready_at,
+                app.iso(o.finished_at) AS finished_at,
+                app.iso(o.cancelled_at) AS cancelled_at,
+                o.cancel_reason,
+                app.iso(o.cancel_acked_at) AS cancel_acked_at,
+                o.recall_count,
+                array_to_json(ARRAY(
+                    SELECT row_to_json(item)
+                    FROM (
+                        SELECT
+                            i.line,
+                            i.menu_item_id,
+                            i.name_ja,
+                            i.name_en,
+                            i.quantity,
+                            i.unit_price,
+                            i.total_price,
+                            i.tax_rate_bp,
+                            i.status,
+                            i.note,
+                            i.station,
+                            i.allergens,
+                            i.preparation_minutes,
+                            i.age_restricted
+                        FROM app.order_items AS i
+                        WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id
+                        ORDER BY i.line
+                    ) AS item
+                )) AS items
+        ) AS shown
     ) AS document
 FROM app.orders AS o
 WHERE o.version > 0;  -- not before its items are there

@@ -30,7 +30,8 @@ CREATE TABLE app.events (
     version integer NOT NULL DEFAULT 0,
     -- who may see it: a session receives an event when it holds one of its topics
     topics text[] NOT NULL CONSTRAINT events_topics_not_empty CHECK (cardinality(topics) > 0),
-    payload jsonb NOT NULL,
+    -- JSON as it was made, and as it is told
+    payload json NOT NULL,
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT events_pkey PRIMARY KEY (tenant_id, seq)
@@ -154,7 +155,7 @@ BEGIN
             seq := app.take_head(OLD.tenant_id);
             INSERT INTO app.events (tenant_id, seq, kind, subject, version, topics, payload)
             VALUES (OLD.tenant_id, seq, 'order.removed', OLD.id, OLD.version,
-                    ARRAY['kitchen', 'stay:' || OLD.stay_id], jsonb_build_object('id', OLD.id));
+                    ARRAY['kitchen', 'stay:' || OLD.stay_id], json_build_object('id', OLD.id));
             PERFORM app.ring_bell();
         END IF;
         RETURN NULL;
@@ -183,7 +184,7 @@ BEGIN
         seq := app.take_head(NEW.tenant_id);
         INSERT INTO app.events (tenant_id, seq, kind, subject, version, topics, payload)
         VALUES (NEW.tenant_id, seq, 'order.removed', NEW.id, now_version,
-                ARRAY['stay:' || OLD.stay_id], jsonb_build_object('id', NEW.id));
+                ARRAY['stay:' || OLD.stay_id], json_build_object('id', NEW.id));
         PERFORM app.ring_bell();
     END IF;
     RETURN NULL;
@@ -202,8 +203,8 @@ DECLARE
     item_id uuid := coalesce(NEW.id, OLD.id);
     item_tenant uuid := coalesce(NEW.tenant_id, OLD.tenant_id);
     is_visible boolean;
-    item_document jsonb;
-    logged jsonb;
+    item_document text;
+    logged text;
     seq bigint;
 BEGIN
     SELECT d.visible, d.document INTO is_visible, item_document
@@ -214,7 +215,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF is_visible IS NOT TRUE THEN
-        item_document := jsonb_build_object('id', item_id);
+        item_document := json_build_object('id', item_id);
     END IF;
     SELECT e.payload INTO logged FROM app.events AS e
     WHERE e.xid = pg_current_xact_id() AND e.tenant_id = item_tenant AND e.subject = item_id
@@ -225,7 +226,7 @@ BEGIN
     seq := app.take_head(item_tenant);
     INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
     VALUES (item_tenant, seq, CASE WHEN is_visible THEN 'menu_item' ELSE 'menu_item.removed' END,
-            item_id, ARRAY['menu'], item_document);
+            item_id, ARRAY['menu'], item_document::json);
     PERFORM app.ring_bell();
     RETURN NULL;
 END
@@ -277,7 +278,7 @@ DECLARE
     seq bigint := app.take_head(tenant);
 BEGIN
     INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
-    VALUES (tenant, seq, 'topic.ended', about, ARRAY[topic], jsonb_build_object('topic', topic, 'reason', reason));
+    VALUES (tenant, seq, 'topic.ended', about, ARRAY[topic], json_build_object('topic', topic, 'reason', reason));
     PERFORM app.ring_bell();
 END
 $$;

@@ -8,7 +8,7 @@ SELECT
     t.tax_rounding,
     t.business_day_cutover,
     (
-        SELECT coalesce(jsonb_agg(jsonb_build_object(
+        SELECT coalesce(json_agg(json_build_object(
             'tax_class', r.tax_class, 'rate_bp', r.rate_bp, 'valid_from', r.valid_from
         )), '[]')::text
         FROM app.tax_rates AS r
@@ -34,14 +34,14 @@ SELECT
     t.tax_rounding,
     t.business_day_cutover,
     (
-        SELECT coalesce(jsonb_agg(jsonb_build_object(
+        SELECT coalesce(json_agg(json_build_object(
             'tax_class', r.tax_class, 'rate_bp', r.rate_bp, 'valid_from', r.valid_from
         )), '[]')::text
         FROM app.tax_rates AS r
         WHERE r.tenant_id = t.id AND r.fulfilment = 'room_service'
     ) AS rates,
     (
-        SELECT coalesce(jsonb_agg(jsonb_build_object(
+        SELECT coalesce(json_agg(json_build_object(
             'id', m.id, 'name_ja', m.name_ja, 'name_en', coalesce(m.name_en, m.name_ja),
             'description_ja', m.description_ja, 'description_en', m.description_en, 'price', m.price,
             'is_available', m.is_available, 'start_time', m.start_time, 'end_time', m.end_time,
