@@ -135,6 +135,7 @@ class Scope:
         """Keep the answer of the operation, in UTF-8, together with the commit."""
         self.last = (
             f"SELECT app.answer_operation('{_uuid(claim.principal_id)}', '{_uuid(claim.op_id)}', "
+            f"'{claim.operation}', '\\x{claim.request_hash.hex()}', "
             f"convert_from('\\x{text.hex()}', 'UTF8')); "
         )
 
@@ -190,10 +191,7 @@ def _uuid(value: UUID) -> str:
 
 
 def _claim(claim: Claim) -> str:
-    return (
-        f"SELECT FROM app.claim_operation('{_uuid(claim.principal_id)}', '{_uuid(claim.op_id)}', "
-        f"'{claim.operation}', '\\x{claim.request_hash.hex()}')"
-    )
+    return f"SELECT FROM app.claim_operation('{_uuid(claim.principal_id)}', '{_uuid(claim.op_id)}')"
 
 
 @contextmanager

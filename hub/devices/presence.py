@@ -6,12 +6,14 @@ cannot hide the new one. A hub that is killed leaves its devices online with an 
 readers must look at too.
 
 An older session learns of the newer one in the same process at once, in others by the message that follows
-the write, and where that is lost at its next sign of life.
+the write, and where that is lost at its next sign of life. One that is written long after it began - its hub
+stood still, or had no database - learns it from the write.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -52,6 +54,7 @@ class _Session(Struct, eq=False):
     id: UUID
     device_id: UUID
     opened_at: datetime
+    began: float
     written_at: datetime
     generation: int | None = None
     closed_at: datetime | None = None
@@ -127,18 +130,21 @@ class Presence:
         tell: Callable[[bytes], Awaitable[None]] = _nobody,
         flush_seconds: float = 1.0,
         seen_seconds: float = 30.0,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._replaced = replaced
         self._tell = tell
         self._flush_seconds = flush_seconds
         self._seen_every = timedelta(seconds=seen_seconds)
+        self._monotonic = monotonic
         self._tenants: dict[UUID, _Tenant] = {}
 
     def opened(self, tenant_id: UUID, device_id: UUID, session_id: UUID) -> None:
         now = self._database.clock()
         tenant = self._tenants.setdefault(tenant_id, _Tenant())
-        for older in tenant.add(_Session(session_id, device_id, opened_at=now, written_at=now)):
+        session = _Session(session_id, device_id, now, self._monotonic(), written_at=now)
+        for older in tenant.add(session):
             self._replaced(older.id)
 
     def closed(self, tenant_id: UUID, session_id: UUID) -> None:
@@ -193,7 +199,6 @@ class Presence:
         begun = [one for one in tenant.changed.values() if one.closed_at is None]
         now = self._database.clock()
         counting = {one.device_id: one for one in begun if tenant.latest(one.device_id) is one}
-        opening = {device_id: one.opened_at for device_id, one in counting.items()}
         living = {(one.device_id, one.generation): now for one in silent if one.generation is not None}
         closing = {
             (one.device_id, one.generation): one.closed_at
@@ -206,10 +211,12 @@ class Presence:
             if closing:
                 await store.close_sessions(scope, closing)
             alive = await store.see_sessions(scope, living) if living else {}
+            now = self._monotonic()
+            opening = {device_id: (one.opened_at, now - one.began) for device_id, one in counting.items()}
             return alive | (await store.open_sessions(scope, opening) if opening else {})
 
         generations: dict[UUID, int] = {}
-        if opening or closing or living:
+        if counting or closing or living:
             actor = Actor(user_id=None, role="presence", request_id=uuid7())
             generations = await self._database.transaction(tenant_id, actor, work, idempotent=True)
         for one in ended:
@@ -220,6 +227,8 @@ class Presence:
                 tenant.write(one, now)
             else:
                 one.generation = _SUPERSEDED
+                if counting.get(one.device_id) is one:  # by one on another node
+                    self._replaced(one.id)
             if one.closed_at is None:  # else its end is written the next time
                 del tenant.changed[one.id]
         for one in silent:
@@ -228,4 +237,4 @@ class Presence:
                 one.generation = generations[one.device_id]  # a new one, if it has taken its device back
             else:
                 self._replaced(one.id)
-        return {device_id: generations[device_id] for device_id in opening if device_id in generations}
+        return {device_id: generations[device_id] for device_id in counting if device_id in generations}

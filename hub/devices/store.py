@@ -89,9 +89,11 @@ async def wiped(scope: Scope, device_id: UUID, requested_at: datetime) -> bool:
     return bool(await scope.execute(WIPED, scope.tenant_id, device_id, requested_at))
 
 
-async def open_sessions(scope: Scope, opened: Mapping[UUID, datetime]) -> dict[UUID, int]:
-    """The generation of each device's new session; without those devices that do not exist."""
-    rows = await scope.fetch(OPEN_SESSIONS, scope.tenant_id, list(opened), list(opened.values()))
+async def open_sessions(scope: Scope, opened: Mapping[UUID, tuple[datetime, float]]) -> dict[UUID, int]:
+    """The generation of each device's new session, which was seen then and is so many seconds old; without
+    those devices that do not exist, or whose session a newer one has followed."""
+    seen, ages = [at for at, _ in opened.values()], [age for _, age in opened.values()]
+    rows = await scope.fetch(OPEN_SESSIONS, scope.tenant_id, list(opened), seen, ages)
     return {row["device_id"]: row["session_generation"] for row in rows}
 
 

@@ -62,6 +62,8 @@ class Rule(StrEnum):
     MAIL_ACCOUNT = "mail_account"
 
 
+# Of every request. Their names are remembered, as those of accounts shall not be.
+_OFTEN: Final = frozenset((Rule.IP, Rule.DEVICE, Rule.TENANT))
 _BY_ADDRESS: Final = frozenset((Rule.IP, Rule.SIGN_IN_IP, Rule.CLAIM_IP, Rule.PAIRING_IP))
 
 
@@ -81,6 +83,7 @@ class Limiter:
         self._alone = {rule: Windows(rate.amount, rate.get_expiry()) for rule, rate in rates.items()}
         # Names must not be guessable from their hashes: there are few IPv4 addresses and few colleagues.
         self._key = derived(settings.master_keys[0], "rate limits")
+        self._known_names = functools.lru_cache(_KEPT)(self._name)
         # By name: until when it is refused; hits that are paid for, and until when.
         self._refused: OrderedDict[str, float] = OrderedDict()
         self._paid: OrderedDict[str, tuple[int, float]] = OrderedDict()
@@ -120,7 +123,7 @@ class Limiter:
         An IPv6 address counts as its /64, which is what one customer is given. An unknown one (None) counts
         with all unknown ones.
         """
-        name = self._name(rule, identifiers)
+        name = (self._known_names if rule in _OFTEN else self._name)(rule, identifiers)
         seconds = await self._wait(rule, name)
         if seconds > 0:
             self.refusals[rule] += 1

@@ -266,6 +266,8 @@ CREATE TABLE app.device_presence (
     online boolean NOT NULL,
     session_generation bigint NOT NULL
         CONSTRAINT device_presence_generation_positive CHECK (session_generation > 0),
+    -- of the latest session, by this server's clock
+    opened_at timestamptz NOT NULL DEFAULT '-infinity',
     last_seen_at timestamptz NOT NULL,
     vitals jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),

@@ -1,8 +1,8 @@
 DROP FUNCTION app.order_items_now(uuid, uuid);
 DROP FUNCTION app.order_now(uuid, uuid);
 DROP VIEW app.order_documents;
-DROP FUNCTION app.answer_operation(uuid, uuid, text);
-DROP FUNCTION app.claim_operation(uuid, uuid, text, bytea);
+DROP FUNCTION app.answer_operation(uuid, uuid, text, bytea, text);
+DROP FUNCTION app.claim_operation(uuid, uuid);
 DROP TABLE app.idempotency;
 DROP TABLE app.order_counters;
 DROP TABLE app.order_items;

@@ -123,12 +123,12 @@ CREATE TABLE app.idempotency (
     op_id uuid NOT NULL,
     operation text NOT NULL,
     request_hash bytea NOT NULL CONSTRAINT idempotency_request_hash_sha256 CHECK (octet_length(request_hash) = 32),
-    -- set in the same transaction; text, so that the same bytes are answered again
-    answer text,
+    -- text, so that the same bytes are answered again
+    answer text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT idempotency_pkey PRIMARY KEY (tenant_id, principal_id, op_id)
-) WITH (fillfactor = 70);
+);
 CREATE INDEX idempotency_age ON app.idempotency (tenant_id, created_at);
 SELECT app.protect_tenant_table('app.idempotency');
 GRANT SELECT, INSERT, UPDATE ON app.idempotency TO hub_api;
@@ -137,29 +137,28 @@ GRANT SELECT, DELETE ON app.idempotency TO hub_log;
 CREATE POLICY log ON app.idempotency TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.idempotency FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
--- Takes an operation id for this transaction; no row when it was used already. Waits for a transaction that holds it.
--- Functions, because they come along with BEGIN and COMMIT as text: their plans are kept, those of statements would not.
-CREATE FUNCTION app.claim_operation(principal uuid, op uuid, operation text, request_hash bytea) RETURNS SETOF boolean
-LANGUAGE plpgsql AS $$
+-- Takes an operation id for this transaction; no row when it was used already. Waits for a transaction that holds it,
+-- and sees what that one has committed. Functions, because they come along with BEGIN and COMMIT as text: their plans are
+-- kept, those of statements would not.
+CREATE FUNCTION app.claim_operation(principal uuid, op uuid) RETURNS SETOF boolean
+LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    INSERT INTO app.idempotency (tenant_id, principal_id, op_id, operation, request_hash)
-    VALUES (app.tenant_id(), principal, op, claim_operation.operation, claim_operation.request_hash)
-    ON CONFLICT ON CONSTRAINT idempotency_pkey DO NOTHING;
-    IF FOUND THEN
-        RETURN NEXT true;
-    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended(principal::text || op::text, 0));
+    RETURN QUERY SELECT true WHERE NOT EXISTS (
+        SELECT FROM app.idempotency WHERE tenant_id = app.tenant_id() AND principal_id = principal AND op_id = op
+    );
 END
 $$;
 
--- Stores the answer of an operation of this transaction, beside its change.
-CREATE FUNCTION app.answer_operation(principal uuid, op uuid, told text) RETURNS void
+-- Stores the answer of an operation that this transaction has taken, beside its change.
+CREATE FUNCTION app.answer_operation(principal uuid, op uuid, name text, hash bytea, told text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE app.idempotency SET answer = told
-    WHERE tenant_id = app.tenant_id() AND principal_id = principal AND op_id = op;
+    INSERT INTO app.idempotency (tenant_id, principal_id, op_id, operation, request_hash, answer)
+    VALUES (app.tenant_id(), principal, op, name, hash, told);
 END
 $$;
-GRANT EXECUTE ON FUNCTION app.claim_operation(uuid, uuid, text, bytea), app.answer_operation(uuid, uuid, text) TO hub_api;
+GRANT EXECUTE ON FUNCTION app.claim_operation(uuid, uuid), app.answer_operation(uuid, uuid, text, bytea, text) TO hub_api;
 
 -- Keeps what no writer may forget: the version rises with every change, and a status that ends an order
 -- carries its time, also when psql or another system writes.

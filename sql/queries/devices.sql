@@ -69,16 +69,20 @@ SET wipe_requested_at = NULL
 WHERE tenant_id = $1 AND id = $2 AND wipe_requested_at = $3 AND status = 'active' AND deleted_at IS NULL;
 
 -- name: open_sessions (write)
--- Marks devices online and counts the session; the number tells this session from those before and after it.
-INSERT INTO app.device_presence AS p (tenant_id, device_id, online, session_generation, last_seen_at)
-SELECT d.tenant_id, d.id, true, 1, opened.at
-FROM unnest($2::uuid[], $3::timestamptz[]) AS opened (device_id, at)
+-- Marks devices online and counts the session; the number tells this session from those before and after it. $4 are the
+-- ages in seconds, because clocks differ: a hub that stood still may come long after the session that followed. No row
+-- for such a device; of two that began within 2 seconds, who knows which was first, and the later writer wins.
+INSERT INTO app.device_presence AS p (tenant_id, device_id, online, session_generation, opened_at, last_seen_at)
+SELECT d.tenant_id, d.id, true, 1, clock_timestamp() - make_interval(secs => opened.age), opened.at
+FROM unnest($2::uuid[], $3::timestamptz[], $4::float8[]) AS opened (device_id, at, age)
 JOIN app.device_rooms AS d ON d.tenant_id = $1 AND d.id = opened.device_id
 ORDER BY d.id
 ON CONFLICT (tenant_id, device_id) DO UPDATE
 SET online = true,
     session_generation = p.session_generation + 1,
+    opened_at = greatest(p.opened_at, excluded.opened_at),
     last_seen_at = greatest(p.last_seen_at, excluded.last_seen_at)
+WHERE NOT p.online OR p.opened_at <= excluded.opened_at + interval '2 seconds'
 RETURNING device_id, session_generation;
 
 -- name: see_sessions (write)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -10,7 +11,8 @@ import pytest
 from msgspec import Struct
 
 from hub.db.database import Database
-from hub.errors import OperationMismatch
+from hub.db.scope import Claim
+from hub.errors import OperationInProgress, OperationMismatch
 from hub.operations import Operation, Operations
 from hub.security.permissions import Permission
 from hub.security.sealing import MasterKeys
@@ -134,3 +136,35 @@ async def test_the_next_version_of_the_hub_knows_it_again(database: Database, ho
     said = b'{"lines": [{"name": "soup", "note": "hot"}]}'
     with pytest.raises(OperationMismatch):
         await version(LaterWish).call("wish", hotel.tablet(), op_id, said)
+
+
+async def test_an_operation_that_is_being_worked_on_is_not_begun_again(
+    database: Database, hotel: Hotel
+) -> None:
+    """The same id waits for the first one's commit, but not for ever."""
+    claim = Claim(hotel.kitchen_id, uuid4(), "test", bytes(32))
+    actor = hotel.kitchen().actor()
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def first(scope: Scope) -> bool:
+        begun.set()
+        await may_end.wait()
+        scope.answer(claim, b"{}")
+        return scope.claimed
+
+    async def again(scope: Scope) -> bool:
+        return scope.claimed
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(
+            database.transaction(hotel.tenant_id, actor, first, idempotent=True, claim=claim)
+        )
+        await begun.wait()
+        with pytest.raises(OperationInProgress):
+            await database.transaction(hotel.tenant_id, actor, again, idempotent=True, claim=claim)
+        waiting = tasks.create_task(
+            database.transaction(hotel.tenant_id, actor, again, idempotent=True, claim=claim)
+        )
+        may_end.set()
+        assert await working
+        assert not await waiting

@@ -187,7 +187,7 @@ EXPECTED: list[tuple[str, str, str, set[str]]] = [
     ),
     (
         "devices.open_sessions",
-        "'{tenant}', ARRAY['{device}'::uuid], ARRAY[now()]",
+        "'{tenant}', ARRAY['{device}'::uuid], ARRAY[now()], ARRAY[0.5::float8]",
         "device_rooms_pkey",
         {"device_rooms_pkey", "device_presence_pkey"},
     ),

@@ -160,6 +160,7 @@ class Wires:
     def __init__(self, database: Database, clock: Clock) -> None:
         self.replaced: list[tuple[int, UUID]] = []
         self.lost = False
+        self.seconds = 0.0
         self.nodes = tuple(self._node(Database(database.pool, clock=clock), number) for number in range(2))
 
     def _node(self, database: Database, number: int) -> Presence:
@@ -171,7 +172,7 @@ class Wires:
         def replaced(session: UUID) -> None:
             self.replaced.append((number, session))
 
-        return Presence(database, replaced=replaced, tell=tell)
+        return Presence(database, replaced=replaced, tell=tell, monotonic=lambda: self.seconds)
 
 
 @pytest.fixture
@@ -197,6 +198,40 @@ async def test_the_newest_session_wins_over_the_nodes(wires: Wires, hotel: Hotel
     await new.flush()
     assert wires.replaced == [(0, first)]
     old.closed(hotel.tenant_id, first)
+    await old.flush()
+    await new.flush()
+    assert wires.replaced == [(0, first)]
+
+
+async def test_what_a_hub_that_stood_still_writes_late_takes_no_device(
+    wires: Wires, hotel: Hotel, admin: Connection
+) -> None:
+    """Its session had begun before, and the screen has gone on elsewhere."""
+    (old, new), first, second = wires.nodes, uuid4(), uuid4()
+    old.opened(hotel.tenant_id, hotel.kitchen_id, first)
+    wires.seconds += 20
+    new.opened(hotel.tenant_id, hotel.kitchen_id, second)
+    wires.seconds += 1
+    await new.flush()
+    wires.seconds += 20
+    await old.flush()
+    assert wires.replaced == [(0, first)]
+    assert await state(admin, hotel.kitchen_id) == (True, 1)
+    # its end changes nothing either; and who comes after both wins
+    old.closed(hotel.tenant_id, first)
+    await old.flush()
+    assert await state(admin, hotel.kitchen_id) == (True, 1)
+    old.opened(hotel.tenant_id, hotel.kitchen_id, uuid4())
+    await old.flush()
+    assert wires.replaced == [(0, first), (1, second)]
+
+
+async def test_of_two_at_the_same_moment_the_later_written_wins(wires: Wires, hotel: Hotel) -> None:
+    """Nobody can tell which was first, and one of them must serve the screen."""
+    (old, new), first, second = wires.nodes, uuid4(), uuid4()
+    new.opened(hotel.tenant_id, hotel.kitchen_id, second)
+    wires.seconds += 1
+    old.opened(hotel.tenant_id, hotel.kitchen_id, first)
     await old.flush()
     await new.flush()
     assert wires.replaced == [(0, first)]

@@ -61,8 +61,8 @@ async def test_who_gives_up_a_commit_shows_it_to_nobody(
             # who only asks, and changes nothing, waits for nobody
             assert not await RelayLog(relay).check_origin()
 
-            async def work(_: Scope) -> None:
-                """The claim is a change already."""
+            async def work(scope: Scope) -> None:
+                scope.answer(claim, b"{}")
 
             claim = Claim(hotel.kitchen_id, op_id, "test", bytes(32))
             actor = Actor(user_id=None, role="screen", request_id=uuid7())
