@@ -74,6 +74,13 @@ BOXES = """() => Object.fromEntries([...document.querySelectorAll('kitchen-ticke
           return [each.dataset.order, [x, y, width, height]];
         }))"""
 
+# The same at the moment when a ticket begins to leave.
+WHEN_LEAVING = f"""() => new Promise((told) => {{
+          const look = () => document.querySelector('kitchen-ticket.leaving')
+            ? told(({BOXES})()) : requestAnimationFrame(look);
+          look();
+        }})"""
+
 # Is every ticket inside the window, with all its four items?
 WHOLE = """() => [...document.querySelectorAll('kitchen-ticket')].every((ticket) => {
           const box = ticket.getBoundingClientRect(), items = ticket.querySelector('.ticket-items');

@@ -81,7 +81,8 @@ class Wire:
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, gate: asyncio.Event) -> None:
-    with contextlib.suppress(OSError):
+    # uvloop says of a connection that was cut in between that its handler is closed
+    with contextlib.suppress(OSError, RuntimeError):
         while data := await source.read(_CHUNK):
             await gate.wait()
             sink.write(data)

@@ -77,7 +77,7 @@ async def test_two_tenants_on_one_connection(postgres: PgServer, direct: Setting
                 async def work(scope: Scope) -> None:
                     for said in ("first", "second"):
                         rows = await scope.fetch(SLOWLY, said)
-                        assert [(row["setting"], row["said"]) for row in rows] == [(str(tenant), said)]
+                        assert [(row["setting"], row["said"]) for row in rows] == [(tenant.hex, said)]
                         backends.add(rows[0]["backend"])
 
                 for _ in range(20):

@@ -110,7 +110,9 @@ async def test_a_position_that_proves_nothing_gets_a_snapshot(
     async with running(msgspec.structs.replace(settings, replay_max_events=2), relay=False) as live:
         async with live.screen(hotel.tablet(0)) as tablet:
             placed = [await order(tablet, hotel) for _ in range(3)]
-        now, last = await epoch(admin, hotel), await head(admin, hotel)
+            now, last = await epoch(admin, hotel), await head(admin, hotel)
+            # Else the next one may join at where this hub was before it heard of the orders.
+            await tablet.reach(last)
         match since:
             case "another epoch":
                 position = f"{uuid4()}:{last}"
