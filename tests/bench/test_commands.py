@@ -129,6 +129,7 @@ async def test_with_servers_of_its_own(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_orders_in_saturation(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     small = ("--hotels", "4", "--rooms", "2", "--seconds", "2", "--warmup", "0.5")
