@@ -22,6 +22,7 @@ from bench.options import (
 
 _RATE = "Offer only these rates: 50,100,200. Without it the highest one is searched for."
 _START = "Where the search begins; it doubles until a rate is not held, then halves in between."
+_AGAIN = "How often the search offers a rate again that was not held: a stall of the machine decides nothing."
 _ROOMS = "Rooms of each; over sockets half of their tablets stay, the others come for a look and go."
 _CEILING = "Measure the same SQL without the hub, and the same addresses without a database, beside it."
 
@@ -32,6 +33,7 @@ _CEILING = "Measure the same SQL without the hub, and the same addresses without
 @real("--start", 50, 1, 100_000, _START)
 @real("--most", 20_000, 1, 1e6, "Where it ends.")
 @whole("--steps", 3, 0, 10, "Halvings of the search.")
+@whole("--again", 1, 0, 10, _AGAIN)
 @seconds(6, "Measured part of each.")
 @warmup(1, least=0.1)
 @whole("--hotels", 40, 1, 2000, "Hotels of the bench's own hub.")

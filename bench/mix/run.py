@@ -26,6 +26,7 @@ class Options(Asked, frozen=True, kw_only=True):
     start: float
     most: float
     steps: int
+    again: int
     seconds: float
     warmup: float
     hotels: int
@@ -79,6 +80,13 @@ async def _steps(options: Options, site: Site, over: Over) -> tuple[list[Row], l
         bar(1, f"p95 {row['p95'] or '-'} ms, {row['errors']} errors: {word}")
         return row["held"] == "yes"
 
+    async def patiently(rate: float) -> bool:
+        """A machine that stands still for half a second says nothing about a rate."""
+        for _ in range(1 + options.again):
+            if await hold(rate):
+                return True
+        return False
+
     async with assembled(
         target.address, target.devices, over, clients=site.clients, cores=site.cores.clients
     ) as crew:
@@ -86,5 +94,5 @@ async def _steps(options: Options, site: Site, over: Over) -> tuple[list[Row], l
             for rate in options.rate:
                 await hold(rate)
         else:
-            await highest(hold, options.start, options.most, options.steps)
+            await highest(patiently, options.start, options.most, options.steps)
     return rows, tallies
