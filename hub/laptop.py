@@ -56,7 +56,14 @@ def start_missing(
             asyncio.run(create_database(maintenance, _DATABASE))
         if not is_set(environ, "HUB_MASTER_KEYS"):
             environ["HUB_MASTER_KEYS"] = _new_key() if own else _kept_key()
-        asyncio.run(migrate(load(environ, TO_MIGRATE)))
+        try:
+            asyncio.run(migrate(load(environ, TO_MIGRATE)))
+        except SettingError as error:
+            if servers is None:
+                raise
+            raise SettingError(
+                f"{error.message} It was made by another version of the hub; `hub demo --fresh` starts over."
+            ) from error
         yield
 
 
