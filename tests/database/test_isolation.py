@@ -51,6 +51,8 @@ def value_of(two: Two, kind: str, source: st.DataObject | UUID) -> object:
             return pick([1, 0, 2, 1000])
         case "float4" | "float8":
             return pick([0.0, 60.0])
+        case "float8[]":
+            return [0.0] * len(ids)
         case "jsonb":
             return pick(["{}", None])
         case "int4[]" | "int8[]":
