@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hub.db.migrate import create_database, drop_database, migrate
+from hub.db.migrate import AnotherVersion, create_database, drop_database, migrate
 from hub.embedded import start, throw_away
 from hub.embedded.account import server_account
 from hub.embedded.home import default_home, make_home
@@ -58,11 +58,12 @@ def start_missing(
             environ["HUB_MASTER_KEYS"] = _new_key() if own else _kept_key()
         try:
             asyncio.run(migrate(load(environ, TO_MIGRATE)))
-        except SettingError as error:
+        except AnotherVersion as error:
             if servers is None:
                 raise
-            raise SettingError(
-                f"{error.message} It was made by another version of the hub; `hub demo --fresh` starts over."
+            raise AnotherVersion(
+                f"{error.message} Another version of the hub has made it; "
+                "`hub demo --fresh` deletes it and starts over."
             ) from error
         yield
 

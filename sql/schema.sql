@@ -724,11 +724,11 @@ CREATE FUNCTION app.order_items_now(tenant uuid, wanted uuid) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     RETURN (
-        SELECT json_agg(json_build_object(
+        SELECT coalesce(json_agg(json_build_object(
             'line', i.line, 'menu_item_id', i.menu_item_id, 'quantity', i.quantity, 'status', i.status,
             'needs_cooking', i.preparation_minutes > 0, 'age_restricted', i.age_restricted,
             'unit_price', i.unit_price, 'tax_rate_bp', i.tax_rate_bp
-        ) ORDER BY i.line)
+        ) ORDER BY i.line), '[]')
         FROM app.order_items AS i
         WHERE i.tenant_id = tenant AND i.order_id = wanted
     );
@@ -763,7 +763,8 @@ CREATE TRIGGER touch BEFORE UPDATE ON app.idempotency FOR EACH ROW EXECUTE FUNCT
 CREATE FUNCTION app.claim_operation(principal uuid, op uuid) RETURNS SETOF boolean
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended(principal::text || op::text, 0));
+    -- two keys: clients choose ids, and must not reach the hub's other locks, which have one
+    PERFORM pg_advisory_xact_lock(hashtext('hub operation'), hashtext(principal::text || op::text));
     RETURN QUERY SELECT true WHERE NOT EXISTS (
         SELECT FROM app.idempotency WHERE tenant_id = app.tenant_id() AND principal_id = principal AND op_id = op
     );

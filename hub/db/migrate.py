@@ -44,6 +44,10 @@ _TABLE_LOCK: Final = "2s"
 _ATTEMPTS: Final = 5
 
 
+class AnotherVersion(SettingError):
+    """The database was made by migrations that this hub does not have."""
+
+
 class Migration(Struct, frozen=True):
     """One pair of files."""
 
@@ -238,9 +242,9 @@ async def _applied(connection: Connection, migrations: list[Migration]) -> list[
     for expected, row in enumerate(rows, 1):
         migration = known.get(row["version"])
         if migration is None or row["version"] != expected:
-            raise SettingError(f"{row['version']:04} {row['name']} is applied, but its file is missing.")
+            raise AnotherVersion(f"{row['version']:04} {row['name']} is applied, but its file is missing.")
         if migration.sha256 != row["sha256"]:
-            raise SettingError(f"{row['version']:04} {row['name']} was changed after it was applied.")
+            raise AnotherVersion(f"{row['version']:04} {row['name']} was changed after it was applied.")
     return [row["version"] for row in rows]
 
 

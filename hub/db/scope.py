@@ -333,8 +333,9 @@ async def _commit(connection: Pooled, last: str) -> str:
     try:
         return await connection.execute(f"{last}COMMIT", timeout=2 * _COMMIT_SECONDS)
     except asyncpg.PostgresError as error:
-        if connection.is_in_transaction():  # it was the last statement that failed, not the commit
-            await connection.execute("ROLLBACK")
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            if connection.is_in_transaction():  # it was the last statement that failed, not the commit
+                await connection.execute("ROLLBACK")
         # a deferred trigger may refuse as well
         if (told := refusal(error)) is not None:
             raise told from error

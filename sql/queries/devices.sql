@@ -71,7 +71,8 @@ WHERE tenant_id = $1 AND id = $2 AND wipe_requested_at = $3 AND status = 'active
 -- name: open_sessions (write)
 -- Marks devices online and counts the session; the number tells this session from those before and after it. $4 are the
 -- ages in seconds, because clocks differ: a hub that stood still may come long after the session that followed. No row
--- for such a device; of two that began within 2 seconds, who knows which was first, and the later writer wins.
+-- for such a device; of two that began within 2 seconds, who knows which was first, and the later writer wins. So it
+-- does where the server's own clock has gone back behind the one before.
 INSERT INTO app.device_presence AS p (tenant_id, device_id, online, session_generation, opened_at, last_seen_at)
 SELECT d.tenant_id, d.id, true, 1, clock_timestamp() - make_interval(secs => opened.age), opened.at
 FROM unnest($2::uuid[], $3::timestamptz[], $4::float8[]) AS opened (device_id, at, age)
@@ -80,9 +81,10 @@ ORDER BY d.id
 ON CONFLICT (tenant_id, device_id) DO UPDATE
 SET online = true,
     session_generation = p.session_generation + 1,
-    opened_at = greatest(p.opened_at, excluded.opened_at),
+    opened_at = CASE WHEN p.opened_at > clock_timestamp() THEN excluded.opened_at
+        ELSE greatest(p.opened_at, excluded.opened_at) END,
     last_seen_at = greatest(p.last_seen_at, excluded.last_seen_at)
-WHERE NOT p.online OR p.opened_at <= excluded.opened_at + interval '2 seconds'
+WHERE NOT p.online OR p.opened_at <= excluded.opened_at + interval '2 seconds' OR p.opened_at > clock_timestamp()
 RETURNING device_id, session_generation;
 
 -- name: see_sessions (write)

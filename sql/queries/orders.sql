@@ -155,7 +155,8 @@ JOIN app.tenants AS t ON t.id = o.tenant_id;
 
 -- name: update_order (write)
 -- Stores what a change makes of an order, and the new statuses of the items with these lines; the database raises its
--- version. Its document, when all is stored.
+-- version, by updated_at also where nothing else of the order itself is new: what raises it for its items comes after
+-- this statement, and its document is read in it.
 WITH items AS (
     UPDATE app.order_items AS i
     SET status = new.status
@@ -165,7 +166,7 @@ WITH items AS (
 ), changed AS (
     UPDATE app.orders
     SET status = $3, accepted_at = $4, ready_at = $5, finished_at = $6, cancelled_at = $7, cancel_reason = $8,
-        cancel_acked_at = $9, recall_count = $10, last_bump = $11::text::jsonb
+        cancel_acked_at = $9, recall_count = $10, last_bump = $11::text::jsonb, updated_at = now()
     WHERE tenant_id = $1 AND id = $2
     RETURNING id
 )

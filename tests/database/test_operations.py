@@ -21,6 +21,7 @@ from hub.services import commands
 from hub.settings import MasterKey
 from tests.conftest import MASTER_KEY
 from tests.factories import Hotel, make_staff
+from tests.locks import waiting_for_a_lock
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -139,7 +140,7 @@ async def test_the_next_version_of_the_hub_knows_it_again(database: Database, ho
 
 
 async def test_an_operation_that_is_being_worked_on_is_not_begun_again(
-    database: Database, hotel: Hotel
+    admin: Connection, database: Database, hotel: Hotel
 ) -> None:
     """The same id waits for the first one's commit, but not for ever."""
     claim = Claim(hotel.kitchen_id, uuid4(), "test", bytes(32))
@@ -165,6 +166,7 @@ async def test_an_operation_that_is_being_worked_on_is_not_begun_again(
         waiting = tasks.create_task(
             database.transaction(hotel.tenant_id, actor, again, idempotent=True, claim=claim)
         )
+        await waiting_for_a_lock(admin)
         may_end.set()
         assert await working
         assert not await waiting

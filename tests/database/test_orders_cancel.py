@@ -40,6 +40,30 @@ async def test_a_guest_cancels_while_nobody_has_begun(
     assert await stock(admin, hotel) == 3, "restocked once"
 
 
+async def test_the_reply_has_the_version_that_everybody_is_told(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    """Of an order that changes in nothing but its items: a line that costs nothing is cancelled."""
+    await admin.execute("UPDATE app.menu_items SET price = 0 WHERE id = $1", hotel.menu["soup"])
+    order = await client.place(hotel, {"cake": 1, "soup": 1})
+    reply = await client.call(hotel.tablet(), "order.cancel", ChangedOrder, order_id=order.id, items=[2])
+    stands = await admin.fetchval("SELECT version FROM app.orders WHERE id = $1", order.id)
+    told = await admin.fetchval(
+        "SELECT payload ->> 'version' FROM app.events WHERE subject = $1 ORDER BY seq DESC LIMIT 1", order.id
+    )
+    assert (reply.order.version, int(told)) == (stands, stands)
+    assert stands > order.version
+
+
+async def test_an_order_that_has_lost_its_items_can_still_be_asked_about(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    """Another system may delete them all."""
+    order = await client.place(hotel, {"soup": 1})
+    await admin.execute("DELETE FROM app.order_items WHERE order_id = $1", order.id)
+    assert (await client.cook(hotel, "order.cancel", order, reason="gone")).noop
+
+
 async def test_a_guest_is_too_late(client: Client, hotel: Hotel, admin: Connection) -> None:
     order = await client.place(hotel, {"cake": 1, "soup": 1})
     await client.cook(hotel, "item.advance", order, line=2, to="cooking")

@@ -226,6 +226,24 @@ async def test_what_a_hub_that_stood_still_writes_late_takes_no_device(
     assert wires.replaced == [(0, first), (1, second)]
 
 
+async def test_a_server_whose_clock_went_back_locks_nobody_out(
+    wires: Wires, hotel: Hotel, admin: Connection
+) -> None:
+    (old, new), first, second = wires.nodes, uuid4(), uuid4()
+    old.opened(hotel.tenant_id, hotel.kitchen_id, first)
+    await old.flush()
+    await admin.execute(
+        "UPDATE app.device_presence SET opened_at = now() + interval '1 hour' WHERE device_id = $1",
+        hotel.kitchen_id,
+    )
+    new.opened(hotel.tenant_id, hotel.kitchen_id, second)
+    await new.flush()
+    assert wires.replaced == [(0, first)]
+    assert await state(admin, hotel.kitchen_id) == (True, 2)
+    stands = "SELECT opened_at <= clock_timestamp() FROM app.device_presence WHERE device_id = $1"
+    assert await admin.fetchval(stands, hotel.kitchen_id)
+
+
 async def test_of_two_at_the_same_moment_the_later_written_wins(wires: Wires, hotel: Hotel) -> None:
     """Nobody can tell which was first, and one of them must serve the screen."""
     (old, new), first, second = wires.nodes, uuid4(), uuid4()

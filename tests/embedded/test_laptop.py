@@ -30,9 +30,12 @@ def test_a_database_of_another_version_says_how_to_start_over(
     said: list[str] = []
     with start_missing(environ, say=said.append):
         asyncio.run(changed(environ["HUB_DATABASE_URL"]))
-    way_out = r"0001 .* was changed .* `hub demo --fresh` starts over"
+    way_out = r"0001 .* was changed .* `hub demo --fresh` deletes it"
     with pytest.raises(SettingError, match=way_out), start_missing({}, say=said.append):
         pass
+    with pytest.raises(SettingError) as mistyped, start_missing({"HUB_PRT": "1"}, say=said.append):
+        pass
+    assert "--fresh" not in mistyped.value.message
     with start_missing({}, say=said.append, fresh=True):
         pass
     assert any("PostgreSQL" in line for line in said)
