@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -244,6 +245,61 @@ async def test_a_hot_query_stays_on_its_index(
     nodes = await explain(api, load(domain)[query].text, values.format(**names))
     check(nodes, must, may)
     assert not [node for node in nodes if "Sort" in node.kind and query.startswith("active")]
+
+
+# What the functions of hot statements read, which their callers' plans do not show: function, where its query
+# stands, its arguments, values, indexes.
+INSIDE: Final = [
+    (
+        "order_now",
+        r"RETURN \((.*)\);",
+        ("tenant", "wanted"),
+        "'{tenant}', '{order}'",
+        "orders_pkey",
+        {"orders_pkey", "order_items_pkey"},
+    ),
+    (
+        "order_items_now",
+        r"RETURN \((.*)\);",
+        ("tenant", "wanted"),
+        "'{tenant}', '{order}'",
+        "order_items_pkey",
+        {"order_items_pkey"},
+    ),
+    (
+        "claim_operation",
+        r"RETURN QUERY (.*?);",
+        ("principal", "op"),
+        "'{stay}', '{order}'",
+        "idempotency_pkey",
+        {"idempotency_pkey"},
+    ),
+]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(
+    ("name", "where", "arguments", "values", "must", "may"), INSIDE, ids=[row[0] for row in INSIDE]
+)
+async def test_so_does_what_functions_read(
+    api: Connection,
+    names: dict[str, object],
+    name: str,
+    where: str,
+    arguments: tuple[str, ...],
+    values: str,
+    must: str,
+    may: set[str],
+    plan: str,
+) -> None:
+    body = await api.fetchval("SELECT prosrc FROM pg_proc WHERE oid = $1::text::regproc", f"app.{name}")
+    found = re.search(where, body, re.DOTALL)
+    assert found is not None
+    query = found[1]
+    for number, argument in enumerate(arguments, 1):
+        query = re.sub(rf"\b{argument}\b", f"${number}", query)
+    await api.execute(f"SET LOCAL plan_cache_mode = {plan}")
+    check(await explain(api, query, values.format(**names)), must, may)
 
 
 @pytest.mark.parametrize("plan", PLANS)
