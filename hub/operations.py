@@ -124,13 +124,14 @@ class Operations:
             )
 
         async def work(scope: Scope) -> Raw | Refused:
-            if claim is not None:
-                return await _once(scope, principal, operation, args, claim, scope.claimed)
-            if operation.once and op_id is not None:
+            mine = claim
+            if mine is None and operation.once and op_id is not None:
                 said = _asked(operation, principal, args).decode()
                 digest = await self._vault.digest(scope, "operation", said)
                 mine = Claim(principal.id, op_id, operation.name, digest)
-                return await _once(scope, principal, operation, args, mine, await scope.claim(mine))
+                await scope.claim(mine)
+            if mine is not None:
+                return await _once(scope, principal, operation, args, mine)
             result = await operation.run(scope, principal, args)
             return result if isinstance(result, Refused) else Raw(msgspec.json.encode(result))
 
@@ -143,10 +144,8 @@ class Operations:
         return result
 
 
-async def _once(
-    scope: Scope, principal: Principal, operation: Operation, args: Struct, claim: Claim, claimed: bool
-) -> Raw:
-    if not claimed:
+async def _once(scope: Scope, principal: Principal, operation: Operation, args: Struct, claim: Claim) -> Raw:
+    if not scope.claimed:
         # The first commit may still wait for its synchronous standby: this one waits behind it.
         stored = await scope.fetchrow(STORED, scope.tenant_id, claim.principal_id, claim.op_id)
         if stored is None or stored["request_hash"] != claim.request_hash:

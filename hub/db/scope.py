@@ -99,7 +99,7 @@ class Claim(Struct, frozen=True):
 
 class Scope:
     """Runs named queries in one transaction of one tenant. `now` is the hub's clock at its begin, `op_id` the
-    operation that it carries out, if one does; `claimed` says that the claim it began with was free. `writes`
+    operation that it carries out, if one does; `claimed` says that its id was free. `writes`
     says whether it may change anything; `aged` that what it reads may be some seconds old, so that it takes
     only queries that say so."""
 
@@ -123,13 +123,13 @@ class Scope:
         that."""
         return Scope(self._connection, tenant_id, self.now, writes=self.writes, aged=self.aged)
 
-    async def claim(self, claim: Claim) -> bool:
-        """Take an operation id that the transaction did not begin with; false when it was used already.
+    async def claim(self, claim: Claim) -> None:
+        """Take an operation id that the transaction did not begin with; `claimed` says whether it was free.
 
         Raises OperationInProgress while another transaction holds it.
         """
         with _told_in_progress():
-            return await self._connection.execute(_claim(claim)) == _CLAIMED
+            self.claimed = await self._connection.execute(_claim(claim)) == _CLAIMED
 
     def answer(self, claim: Claim, text: bytes) -> None:
         """Keep the answer of the operation, in UTF-8, together with the commit."""
