@@ -24,8 +24,8 @@ from hub.errors import Unavailable
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
-    from bench.plan import Device
     from bench.target import Target
+    from hub.drive.seats import Device
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _LEAVE_SECONDS: Final = 2.0

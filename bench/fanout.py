@@ -18,8 +18,8 @@ from bench.report import Chart, Column, Findings, Row, Table, median_row, number
 from hub.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
-    from bench.plan import Device
     from bench.target import Target
+    from hub.drive.seats import Device
 
 _PATIENCE: Final = 30.0
 _WARM_EVENTS: Final = 3

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from msgspec import Raw
 
-from bench import messages
-from bench.client import Address, Socket
-from bench.frames import BadFrame
-from bench.messages import Bye, Dish, Position, Reply, Snapshot, dishes, frames
+from hub.drive import messages
+from hub.drive.client import Address, Socket
+from hub.drive.frames import BadFrame
+from hub.drive.messages import Bye, Dish, Position, Reply, Snapshot, dishes, frames
 from hub.errors import Unavailable
 
 _JOIN_SECONDS = 30.0

@@ -9,23 +9,23 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from bench.plan import Device
 from hub.db.ids import uuid7
 from hub.db.pool import Role, connect, create_pool
 from hub.demo.hotel import (
     INSERT_KITCHEN,
     INSERT_MENU,
     INSERT_TABLETS,
-    INSERT_TAX_RATES,
     INSERT_TENANT,
     OPEN_STAYS,
 )
 from hub.demo.menu import load_menu
+from hub.drive.seats import Device
 from hub.errors import InvalidInput, SettingError
 from hub.security.keyring import Keyring
 from hub.security.principal import Principal
 from hub.security.sealing import MasterKeys
 from hub.security.tokens import Tokens
+from hub.tenants.store import USUAL_RATES
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _ACTIVATE: Final = "UPDATE app.device_rooms SET status = 'active' WHERE tenant_id = $1"
 _PLAN: Final = "UPDATE app.tenants SET room_limit = $2 WHERE id = $1"
 _DEVICES: Final = """
-SELECT d.id, d.device_type, d.room_number, d.stations, d.credential_version, s.id AS stay_id
+SELECT d.id, d.device_type, d.room_number, d.floor, d.stations, d.credential_version, s.id AS stay_id
 FROM app.device_rooms AS d
 LEFT JOIN app.stays AS s
     ON s.tenant_id = d.tenant_id AND s.room_number = d.room_number AND s.ended_at IS NULL
@@ -57,6 +57,13 @@ class Hotels(Struct, frozen=True):
 def room_for(devices: int) -> Hotels:
     """Hotels of 100 devices, for at least so many: nine tablets to one kitchen screen."""
     return Hotels(-(-devices // 100), rooms=90, screens=10)
+
+
+# In most of these kitchens nobody works: what the hub does about orders that wait is not what is measured.
+_SETTINGS: Final = (
+    '{"alert_unseen_seconds": 3600, "alert_hook_seconds": 3600, "alert_chime_seconds": 3600,'
+    ' "alert_page_seconds": 7200}'
+)
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,19 +96,20 @@ async def _hotel(connection: Connection, rooms: int, screens: int, tokens: Token
     tenant_id = uuid7()
     slug = f"bench-{uuid4().hex[:16]}"
     numbers = [str(101 + number) for number in range(rooms)]
-    # Counted portions would sell out in the middle of a measurement.
+    # Counted portions would sell out in the middle of a measurement; a dish with options is not one line.
+    plain: dict[str, object] = {"stock_quantity": None, "options": []}
     menu = [
-        {**msgspec.to_builtins(item), "id": str(uuid4()), "display_order": order, "stock_quantity": None}
+        {**msgspec.to_builtins(item), "id": str(uuid4()), "display_order": order, **plain}
         for order, item in enumerate(load_menu().items)
     ]
     async with connection.transaction():
-        await connection.execute(INSERT_TENANT.text, tenant_id, slug, slug, "{}")
+        await connection.execute(INSERT_TENANT.text, tenant_id, slug, slug, _SETTINGS)
         await connection.execute(_PLAN, tenant_id, rooms)
         await connection.execute(INSERT_TABLETS.text, tenant_id, [uuid7() for _ in numbers], numbers)
         for _ in range(screens):
-            await connection.execute(INSERT_KITCHEN.text, tenant_id, uuid7())
+            await connection.execute(INSERT_KITCHEN.text, tenant_id, uuid7(), "Kitchen")
         await connection.execute(INSERT_MENU.text, tenant_id, msgspec.json.encode(menu).decode())
-        await connection.execute(INSERT_TAX_RATES.text, tenant_id)
+        await connection.execute(USUAL_RATES.text, tenant_id)
         await connection.execute(_ACTIVATE, tenant_id)
         await connection.execute(OPEN_STAYS.text, tenant_id)
         devices = await connection.fetch(_DEVICES, tenant_id)
@@ -116,6 +124,7 @@ async def _hotel(connection: Connection, rooms: int, screens: int, tokens: Token
                 room_number=device["room_number"],
                 stay_id=device["stay_id"],
                 stations=tuple(device["stations"]),
+                floor=device["floor"],
                 access_version=device["credential_version"],
                 expires_at=0,
             )

@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
-from bench import messages
-from bench.ledger import Placed, Ticket, judge
-from bench.metronome import Metronome
 from bench.plan import Go, Plan, Tally
-from bench.schedule import Arrival, schedule, steps
-from bench.seats import Kitchen, Seat, Tablet
+from hub.drive import messages
+from hub.drive.ledger import Placed, Ticket, judge
+from hub.drive.metronome import Metronome
+from hub.drive.schedule import Arrival, schedule, steps
+from hub.drive.seats import Kitchen, Seat, Tablet
 from hub.errors import Unavailable
 
 _JOIN_SECONDS: Final = 30.0

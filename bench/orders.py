@@ -14,13 +14,14 @@ from bench.place import NO_LIMITS
 from bench.plan import MEASURES, TWO_CLOCKS, Plan
 from bench.report import Findings
 from bench.results import Run, judge, make_run
-from bench.schedule import Arrivals
 from bench.show import charts, costs, errors, latencies, memory, saturation, state, warnings
 from bench.target import elsewhere
+from hub.drive.schedule import Arrivals
 from hub.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from bench.plan import Device, Tally
+    from bench.plan import Tally
+    from hub.drive.seats import Device
 
 
 class Options(Asked, frozen=True, kw_only=True):

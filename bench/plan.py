@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec import Struct, field
 
-from bench.client import Address
-from bench.histogram import Histogram
-from bench.ledger import Faults
-from bench.schedule import Arrivals
+from hub.drive.client import Address
+from hub.drive.histogram import Histogram
+from hub.drive.ledger import Faults
+from hub.drive.schedule import Arrivals
+from hub.drive.seats import Device
 
 MEASURES = ("place", "frame", "change", "screen", "bump")
 # They compare the database's clock with the client's.
 TWO_CLOCKS = ("frame", "change")
-
-
-class Device(Struct, frozen=True):
-    """A screen that may come in; `hotel` is the number of its hotel."""
-
-    kind: Literal["tablet", "kitchen"]
-    token: str
-    hotel: int
 
 
 class Plan(Struct, frozen=True):

@@ -20,8 +20,8 @@ from bench.results import Run, Verdict, put, write
 from hub.errors import SettingError
 
 if TYPE_CHECKING:
-    from bench.histogram import Histogram
     from bench.target import Target
+    from hub.drive.histogram import Histogram
 
 RESULTS: Final = Path(__file__).resolve().parent / "results"
 Value: TypeAlias = float | int | str | None

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from bench.histogram import Histogram
 from bench.plan import Tally
 from bench.processes import Span
+from hub.drive.histogram import Histogram
 from hub.errors import SettingError
 
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from bench.counters import Peak, counted
 from bench.crowd.crowd import Crowd, assembled, check_descriptors
-from bench.histogram import Histogram
 from bench.hotels import Hotels, room_for
 from bench.measure import Asked, Site, measured
 from bench.mix.crew import Crew
@@ -16,14 +15,15 @@ from bench.mix.crew import assembled as crew_of
 from bench.mix.words import PLACE_ONLY
 from bench.place import NO_LIMITS, Meter, busy_note, hub_mib
 from bench.report import CORES, Chart, Column, Findings, Row, Table, ms, number, percentiles
+from hub.drive.histogram import Histogram
 from hub.errors import InvalidInput
 
 if TYPE_CHECKING:
     from bench.crowd.words import Joins
     from bench.mix.words import Tally
     from bench.place import Used
-    from bench.plan import Device
     from bench.target import Target
+    from hub.drive.seats import Device
 
 _OTHER_ROOMS: Final = 10
 _SETTLE_SECONDS: Final = 2.0

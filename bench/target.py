@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import http.client
 import ipaddress
 import os
 import secrets
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,15 +19,16 @@ from urllib.parse import urlsplit
 import asyncpg
 from msgspec import Struct
 
-from bench.client import Address
 from bench.hotels import Hotels, Line, devices, furnish, read_tokens
 from bench.machine import pinned
-from bench.plan import Device
 from bench.processes import tree
 from hub.db.migrate import create_database, migrate
+from hub.drive.client import Address
+from hub.drive.process import stop, wait_ready
+from hub.drive.seats import Device
 from hub.embedded import throw_away
 from hub.environment import is_set, load
-from hub.errors import InvalidInput, SettingError, Unavailable
+from hub.errors import InvalidInput, SettingError
 from hub.web.listener import bind
 from hub.workers import spawn
 
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
 
 _DATABASE: Final = "hub_bench"
 _TOKEN_SECONDS: Final = 86_400  # of the bench's own hub: no run lasts longer
-_START_SECONDS: Final = 30.0
-_STOP_SECONDS: Final = 30.0
 _MANY_ROOMS: Final = 500
 # Where another hub's data are named, the bench's own must not be put quietly in their place.
 _FOREIGN: Final = ("HUB_DATABASE_URL", "HUB_REDIS_URL", "HUB_MASTER_KEYS")
@@ -78,7 +75,7 @@ class _Hub:
         return process
 
     def wait_ready(self) -> None:
-        _wait_ready(Address(*self._listener.getsockname()[:2]), self._process)
+        wait_ready(Address(*self._listener.getsockname()[:2]), self._process)
 
     def restart(self) -> None:
         """kill -9 for every process, and a new start at once; does not wait until it is ready."""
@@ -89,7 +86,7 @@ class _Hub:
         self._process = self._spawn()
 
     def stop(self) -> None:
-        _stop(self._process)
+        stop(self._process)
 
 
 @contextlib.contextmanager
@@ -202,27 +199,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _wait_ready(address: Address, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise Unavailable(f"the hub ended at its start with code {server.returncode}")
-        connection = http.client.HTTPConnection(address.host, address.port, timeout=5)
-        with contextlib.suppress(OSError), contextlib.closing(connection):
-            connection.request("GET", "/readyz")
-            response = connection.getresponse()
-            if response.status == http.HTTPStatus.OK and b'"degraded"' not in response.read():
-                return
-        time.sleep(0.05)
-    raise Unavailable(f"the hub is not ready after {_START_SECONDS:.0f} s")
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    try:
-        server.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()

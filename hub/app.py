@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -26,11 +26,11 @@ from hub.db.scope import utc_now
 from hub.devices.doorman import Doorman
 from hub.devices.presence import Presence
 from hub.errors import SettingError
+from hub.jobs import CONNECTIONS, open_jobs
 from hub.log.event import Page, State, rfc3339
 from hub.log.store import Log
 from hub.meters import Desk, Meters, Parts
 from hub.ops import health
-from hub.ops.retention import Kept, Retention
 from hub.realtime import stream_routes
 from hub.realtime.admission import Admission
 from hub.realtime.broker import Broker, BrokerDown, Channels, MemoryBroker, NoBroker
@@ -63,10 +63,10 @@ if TYPE_CHECKING:
     from hub.staff.mail import Mailer
     from hub.staff.office import Office
 
-# Beside the pool of hub_api, each process holds: two for heads, one for the relay, one to look up codes,
-# one for super-admins.
+# Beside the pool of hub_api, each process holds: two for heads, by which it also knows that the database is
+# there, those of the jobs, one for the relay, one to look up codes, one for super-admins.
 _HEADS: Final = 2
-_OTHERS: Final = _HEADS + 1 + 1 + 1
+_OTHERS: Final = _HEADS + CONNECTIONS + 1 + 1 + 1
 # More than this on one process only queue inside PostgreSQL.
 _MOST: Final = 16
 # A part that writes its last words may take so long before it is cancelled again.
@@ -119,8 +119,10 @@ async def open_hub(
     clock: Callable[[], datetime] = utc_now,
     mailer: Mailer | None = None,
     desk: Desk | None = None,
+    follows: bool = False,
 ) -> AsyncIterator[Hub]:
     """Run the parts of one process; they stop at the end of the block. One of several workers has a `desk`.
+    One that `follows` is a guest in a fleet: never the relay, and so nothing that the relay's process does.
 
     Raises SettingError and Unavailable when the process cannot start. `failed` of the hub gets the exception
     of a part that ends on its own, which is a bug: the process should end then.
@@ -166,10 +168,10 @@ async def open_hub(
             stack.push_async_callback(broker.aclose)
         else:
             # Several processes cannot hear each other without Redis: they compare heads.
-            broker = MemoryBroker() if settings.workers == 1 else NoBroker()
+            broker = MemoryBroker() if settings.workers == 1 and not follows else NoBroker()
         relay = Relay(lambda: connect(settings, Role.RELAY), broker, channels)
 
-        def courier() -> bool:
+        def brought() -> bool:
             # The broker of one process brings only what its own relay reads.
             return broker.connected and (settings.redis_url is not None or relay.standing.is_set())
 
@@ -201,7 +203,7 @@ async def open_hub(
         presence = Presence(database, replaced=replaced, tell=tell(channels.sessions))
         node = Node(
             broker,
-            courier,
+            brought,
             channels,
             log.heads,
             page,
@@ -308,32 +310,30 @@ async def open_hub(
         )
 
         failed: asyncio.Future[None] = loop.create_future()
-        retention = Retention(
-            heads,
-            relay.standing.wait,
-            clock,
-            kept=Kept(
-                events=timedelta(days=settings.events_days),
-                operations=timedelta(hours=settings.operations_hours),
-                sign_ins=timedelta(days=settings.sign_in_days),
-                guests=timedelta(days=settings.guest_data_days),
-                audit_months=settings.audit_months,
-            ),
-            every_seconds=settings.retention_seconds,
+        jobs = await stack.enter_async_context(
+            open_jobs(
+                settings,
+                services,
+                clock,
+                leads=relay.standing.wait,
+                serves=lambda: relay.standing.is_set() and not reach.away,
+                close=_close,
+            )
         )
-
-        pools = {"api": api, "heads": heads, "auth": auth, "admin": admin}
-        meters = Meters(Parts(node, broker, relay, services, requests, pools, replicas), desk)
+        jobs.pool.away = lambda: reach.away
+        pools = {"api": api, "heads": heads, "jobs": jobs.pool, "auth": auth, "admin": admin}
+        counted = Parts(node, broker, relay, services, requests, pools, replicas, jobs.ladder, jobs.courier)
+        meters = Meters(counted, desk)
         parts = {
             "reach": reach.run(),
             "node": node.run(),
             "broker": broker.run(node),
-            "relay": relay.run(),
-            "handover": handover.run(),
+            # Where a guest stands nobody's clients can go, so it does not answer the others either.
+            **({} if follows else {"relay": relay.run(), "handover": handover.run()}),
             "heartbeat": heartbeat.run(),
             "endpoint": endpoint.run(),
             "presence": presence.run(),
-            "retention": retention.run(),
+            **jobs.parts,
             "keys": keyring.run(signing, tokens.replace),
             "meters": meters.run(),
             **(replicas.parts() if replicas.each else {}),

@@ -11,10 +11,12 @@ import click
 from hub import __version__
 from hub.errors import HubError
 from hub.keys.cli import keys
+from hub.rehearse.cli import rehearse
 from hub.staff.cli import staff
 from hub.tenants.cli import tenant
 
 Port = click.IntRange(0, 65535)
+Speed = click.FloatRange(0.1, 100)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +26,7 @@ def commands() -> None:
 
 
 commands.add_command(keys)
+commands.add_command(rehearse)
 commands.add_command(staff)
 commands.add_command(tenant)
 
@@ -33,11 +36,22 @@ commands.add_command(tenant)
 @click.option("--fresh", is_flag=True, help="Start over with a new demo hotel.")
 @click.option("--port", type=Port, default=None, help="Port of the pages (default: 8080, or a free one).")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Hub processes.")
-def demo(check: bool, fresh: bool, port: int | None, workers: int) -> None:
+@click.option("--busy", is_flag=True, help="Other guests order by themselves, and a crew cooks and delivers.")
+@click.option(
+    "--speed", type=Speed, default=4.0, show_default=True, help="With --busy: times as fast as people."
+)
+@click.option("--seed", type=int, default=None, help="Of --busy: the same seed throws the same dice.")
+def demo(
+    check: bool, fresh: bool, port: int | None, workers: int, busy: bool, speed: float, seed: int | None
+) -> None:
     """Run a demo hotel and print the addresses of its screens."""
     from hub.demo import command
 
-    raise SystemExit(command.run(check=check, fresh=fresh, port=port, workers=workers))
+    if check and busy:
+        raise click.UsageError("--check plays one order by itself: leave --busy out.")
+    raise SystemExit(
+        command.run(check=check, fresh=fresh, port=port, workers=workers, busy=busy, speed=speed, seed=seed)
+    )
 
 
 @commands.command()

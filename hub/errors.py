@@ -18,11 +18,16 @@
     │   ├── InvalidTransition     409 invalid_transition
     │   ├── VersionMismatch       409 version_mismatch
     │   ├── PriceChanged          409 price_changed
+    │   ├── LaterThanQuoted       409 later_than_quoted
     │   ├── OutOfStock            409 out_of_stock
     │   ├── ItemUnavailable       409 item_unavailable
     │   ├── AlreadyPreparing      409 already_preparing
     │   ├── IdCheckRequired       409 id_check_required
+    │   ├── AllergyNotAcknowledged 409 allergy_not_acknowledged
     │   ├── AgeNotAttested        409 age_not_attested
+    │   ├── AllergenConflict      409 allergen_conflict
+    │   ├── KitchenPaused         409 kitchen_paused
+    │   ├── SlotFull              409 slot_full
     │   ├── StayEnded             409 stay_ended
     │   ├── RoomOccupied          409 room_occupied
     │   ├── WipePending           409 wipe_pending
@@ -203,6 +208,11 @@ class PriceChanged(Conflict):
     title = "The price has changed"
 
 
+class LaterThanQuoted(Conflict):
+    code = "later_than_quoted"
+    title = "Later than was said"
+
+
 class OutOfStock(Conflict):
     code = "out_of_stock"
     title = "Not enough left"
@@ -223,9 +233,38 @@ class IdCheckRequired(Conflict):
     title = "The guest's ID must be checked"
 
 
+class AllergyNotAcknowledged(Conflict):
+    """A station makes what the guest has declared, and none of its cooks has taken note of it; `conflicts`
+    lists the lines with their allergens."""
+
+    code = "allergy_not_acknowledged"
+    title = "The allergy must be acknowledged first"
+
+
 class AgeNotAttested(Conflict):
     code = "age_not_attested"
     title = "The guest's age must be confirmed"
+
+
+class AllergenConflict(Conflict):
+    """Lines hold, or may hold, what the stay has declared; `conflicts` lists them, with the allergens."""
+
+    code = "allergen_conflict"
+    title = "The guest must confirm the allergens"
+
+
+class KitchenPaused(Conflict):
+    """The kitchen takes no orders; `pause` says since when, until when and why."""
+
+    code = "kitchen_paused"
+    title = "The kitchen is paused"
+
+
+class SlotFull(Conflict):
+    """The kitchen takes on no more for that time; `free` lists the next times that can be wished."""
+
+    code = "slot_full"
+    title = "The kitchen has no room then"
 
 
 class StayEnded(Conflict):

@@ -17,9 +17,13 @@ from hub.embedded.account import server_account
 from hub.embedded.home import default_home, make_home
 from hub.environment import TO_MIGRATE, is_set, load
 from hub.errors import SettingError
+from hub.web.listener import bind
 
 if TYPE_CHECKING:
+    import socket
+
     from hub.embedded import Servers
+    from hub.settings import Settings
 
 _DATABASE: Final = "hub_demo"
 
@@ -66,6 +70,20 @@ def start_missing(
                 "`hub demo --fresh` deletes it and starts over."
             ) from error
         yield
+
+
+def bound(environ: MutableMapping[str, str]) -> tuple[Settings, socket.socket]:
+    """The settings and a listener for them: where nobody has named a port and 8080 is somebody else's, any
+    free one. Raises SettingError."""
+    settings = load(environ)
+    try:
+        return settings, bind(settings)
+    except SettingError:
+        if is_set(environ, "HUB_PORT"):
+            raise
+        environ["HUB_PORT"] = "0"
+        settings = load(environ)
+        return settings, bind(settings)
 
 
 def _new_key() -> str:

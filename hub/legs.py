@@ -1,5 +1,5 @@
 """`hub test`: which tests run against which servers. Every leg is a pytest of its own, and the files of
-a leg are shared out to as many processes as there are processors, four at most."""
+a leg are shared out to as many processes as there are processors, four at most, or one more."""
 
 from __future__ import annotations
 
@@ -25,31 +25,48 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 class Leg(Struct, frozen=True):
-    """Tests by a marker expression, and the settings that choose their servers. `alone`: one after the other,
-    because they measure."""
+    """Tests by a marker expression, in `places` (patterns; none: all), and the settings that choose their
+    servers. `spare`: processes beside one for each processor, where tests wait more than they work. `alone`:
+    one after the other, because they measure."""
 
     title: str
     markers: str
     servers: Mapping[str, str]
     alone: bool = False
+    spare: int = 0
+    places: tuple[str, ...] = ()
 
 
 QUICK = Leg(
     "what the wheels alone can run; `hub test --rest` runs the others, `hub test --all` both",
     "not browser and not slow and not faults and not debian and not mount and not alone",
     {},
+    spare=1,
 )
 REST = (
     Leg(
         "browsers, slow tests and faults, on PostgreSQL 18 and Valkey of the wheels",
         "(browser or slow or faults or mount) and not debian and not alone",
         {},
+        spare=1,
     ),
     Leg("what measures, with the machine to itself", "alone", {}, alone=True),
     Leg(
         "PostgreSQL 15 and Redis 7 of the distribution",
         "not browser and not slow and not alone and (debian or not faults)",
         OLD_SERVERS,
+        spare=1,
+        # What speaks SQL and pub/sub; what stands on them is the same on all servers.
+        places=(
+            "tests/database",
+            "tests/embedded",
+            "tests/faults",
+            "tests/hooks",
+            "tests/ops/test_doctor*.py",
+            "tests/realtime/test_broker*.py",
+            "tests/realtime/test_[jmr]*.py",
+            "tests/realtime/test_st*.py",
+        ),
     ),
 )
 
@@ -67,11 +84,15 @@ def run(*, quick: bool, rest: bool, arguments: Sequence[str]) -> int:
     legs = [*([QUICK] if quick else []), *(REST if rest else [])]
     environment = {name: value for name, value in os.environ.items() if name not in OLD_SERVERS}
     codes = [_pytest(leg, environment if rest else os.environ, arguments) for leg in legs]
-    if any(Path(ROOT, one.partition("::")[0]).exists() for one in arguments) and set(codes) != {_NOTHING}:
+    if _name_files(arguments) and set(codes) != {_NOTHING}:
         codes = [code for code in codes if code != _NOTHING]
     if _NOTHING in codes:
         click.echo("hub test: no test was collected, which counts as a failure", err=True)
     return next((code for code in codes if code), 0)
+
+
+def _name_files(arguments: Sequence[str]) -> bool:
+    return any(Path(ROOT, one.partition("::")[0]).exists() for one in arguments)
 
 
 def missing() -> list[str]:
@@ -107,9 +128,15 @@ def _processes() -> int:
     return min(4, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
 
 
+def found(patterns: Sequence[str]) -> list[str]:
+    """The files and folders of the checkout that are meant."""
+    return [str(path.relative_to(ROOT)) for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+
+
 def _pytest(leg: Leg, environment: Mapping[str, str], arguments: Sequence[str]) -> int:
     click.secho(f"hub test: {leg.title}", bold=True)
     command = [sys.executable, "-m", "pytest", "-p", "tests.left_out", "-m", leg.markers]
-    processes = 0 if leg.alone else _processes()
-    command += ["-n", str(processes), "--dist", "loadfile", *arguments]
+    processes = 0 if leg.alone else _processes() + leg.spare
+    places = () if _name_files(arguments) else found(leg.places)
+    command += ["-n", str(processes), "--dist", "loadfile", *places, *arguments]
     return subprocess.run(command, cwd=ROOT, env={**environment, **leg.servers}, check=False).returncode

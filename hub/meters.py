@@ -26,13 +26,15 @@ from hub.telemetry.process import usage
 if TYPE_CHECKING:
     from hub.db.replicas import Replicas
     from hub.db.watched import Watched
+    from hub.hooks.courier import Courier
+    from hub.ops.ladder import Ladder
     from hub.realtime.broker import Broker
     from hub.realtime.node import Node
     from hub.realtime.relay import Relay
     from hub.services import Services
     from hub.web.requests import Requests
 
-KINDS: Final = ("tablet", "kitchen", "staff")
+KINDS: Final = ("tablet", "phone", "kitchen", "staff")
 _TICK_SECONDS: Final = 0.25
 _TICKS: Final = 4
 
@@ -47,6 +49,8 @@ class Parts(Struct, frozen=True):
     requests: Requests
     pools: Mapping[str, Watched]
     replicas: Replicas
+    ladder: Ladder
+    courier: Courier
 
 
 class Desk(Struct, frozen=True):
@@ -110,6 +114,10 @@ class Meters:
         _sockets(figures, parts.node)
         figures.put(metrics.BROKER, float(parts.broker.connected))
         _relay(figures, parts.relay)
+        for step, count in parts.ladder.raised.items():
+            figures.put(metrics.ALERTS, count, step)
+        for (kind, outcome), count in parts.courier.outcomes.items():
+            figures.put(metrics.HOOKS, count, kind, outcome)
         _database(figures, parts.pools)
         for replica in parts.replicas.each:
             figures.put(

@@ -30,7 +30,7 @@ from hub.telemetry.board import Board
 from hub.web.listener import BACKLOG, bind, bind_metrics, tls_context
 from hub.web.protocol import bounded
 from hub.web.scrape import scrape
-from hub.workers import LISTENER, METRICS, PARENT, WORKER, WRONG_SETTING, Supervisor
+from hub.workers import FOLLOWS, LISTENER, METRICS, PARENT, WORKER, WRONG_SETTING, Supervisor
 
 if TYPE_CHECKING:
     from hub.app import Hub
@@ -83,8 +83,10 @@ async def work(
     *,
     metrics: socket.socket | None = None,
     desk: Desk | None = None,
+    follows: bool = False,
 ) -> int:
-    """One process: serve until a signal comes, or the end of the pipe `parent`; then leave politely."""
+    """One process: serve until a signal comes, or the end of the pipe `parent`; then leave politely. One that
+    `follows` never leads."""
     _raise_descriptor_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -94,7 +96,7 @@ async def work(
     if parent is not None:
         # Nothing is ever written to it: readable means that the parent is gone.
         loop.add_reader(parent, stop.set)
-    async with serving(settings, listener, metrics=metrics, desk=desk) as hub:
+    async with serving(settings, listener, metrics=metrics, desk=desk, follows=follows) as hub:
         _rarely_collect()
         stopped = asyncio.create_task(stop.wait())
         ends: list[asyncio.Future[Any]] = [stopped, hub.failed]
@@ -114,10 +116,11 @@ async def serving(
     clock: Callable[[], datetime] = utc_now,
     metrics: socket.socket | None = None,
     desk: Desk | None = None,
+    follows: bool = False,
 ) -> AsyncIterator[Hub]:
     """A hub that serves on `listener` inside the block, and its metrics on `metrics`."""
     tls = tls_context(settings)
-    async with open_hub(settings, clock=clock, desk=desk) as hub:
+    async with open_hub(settings, clock=clock, desk=desk, follows=follows) as hub:
         config = uvicorn.Config(
             hub.app,
             loop="none",
@@ -239,11 +242,11 @@ def _main() -> int:
     environ = dict(os.environ)
     listener = socket.socket(fileno=int(environ.pop(LISTENER)))
     parent = int(environ.pop(PARENT))
-    worker = environ.pop(WORKER) == "1"
+    worker, follows = environ.pop(WORKER) == "1", environ.pop(FOLLOWS) == "1"
     shared = environ.pop(METRICS, "")
     settings = load(environ)
     logs.configure(settings.log_level, settings.log_format)
-    if settings.workers > 1 and not worker:
+    if settings.workers > 1 and not (worker or follows):
         return Supervisor(settings, environ, listener, parent).run()
     metrics, desk = None, None
     if shared:
@@ -251,7 +254,7 @@ def _main() -> int:
         metrics, desk = socket.socket(fileno=number), Desk(Board(board), slot)
     elif not worker:
         metrics = bind_metrics(settings)
-    return uvloop.run(work(settings, listener, parent, metrics=metrics, desk=desk))
+    return uvloop.run(work(settings, listener, parent, metrics=metrics, desk=desk, follows=follows))
 
 
 if __name__ == "__main__":

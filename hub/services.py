@@ -11,17 +11,23 @@ from msgspec import Struct
 
 from hub.audit import routes as audit_routes
 from hub.db.database import Database
-from hub.devices import fleet_routes
+from hub.devices import fleet_routes, phone_routes
 from hub.devices import routes as device_routes
 from hub.devices.commands import Devices
 from hub.devices.cooks import CookCommands
 from hub.devices.pairing import APPROVE, Pairing
+from hub.devices.phones import Phones
+from hub.devices.screens import CONFIGURE
+from hub.hooks import routes as hook_routes
+from hub.hooks.desk import HookDesk
 from hub.menu import commands as menu_commands
 from hub.menu import routes as menu_routes
 from hub.operations import Operations
 from hub.ops import health
 from hub.orders import commands as order_commands
+from hub.orders import kitchen_routes, taking_routes
 from hub.orders import routes as order_routes
+from hub.pages import routes as page_routes
 from hub.realtime.protocol import SUBPROTOCOL, ClientFrame, CloseCode, Command, Done, Failed, HubFrame
 from hub.security.hosts import Hosts
 from hub.security.limits import Limiter
@@ -35,8 +41,9 @@ from hub.staff.mail import Outbox, SmtpMailer
 from hub.staff.office import Office
 from hub.staff.people import Team
 from hub.stays import routes as stay_routes
+from hub.stays.allergens import DECLARE
 from hub.stays.commands import FrontDesk
-from hub.tenants import file_routes, hotel
+from hub.tenants import file_routes, hotel, rate_routes
 from hub.tenants import routes as tenant_routes
 from hub.tenants.commands import Platform
 from hub.tenants.residence import Residence
@@ -96,15 +103,21 @@ class Services(Struct, frozen=True):
     tenants: Platform
     hosts: Hosts
     office: Office
+    hooks: HookDesk
+    mailer: Mailer | None
 
 
-def commands(vault: Vault) -> tuple[Operation, ...]:
-    """Every command of the socket; most of them stand behind HTTP too."""
+def commands(vault: Vault, public_url: str | None = None) -> tuple[Operation, ...]:
+    """Every command of the socket; most of them stand behind HTTP too. `public_url` is where guests find the
+    hub, when that is not where they ask."""
     return (
-        *order_commands.OPERATIONS,
+        *order_commands.operations(),
         *menu_commands.OPERATIONS,
         *FrontDesk(vault).operations(),
+        DECLARE,
+        CONFIGURE,
         *CookCommands(vault).operations(),
+        *Phones(public_url).operations(),
     )
 
 
@@ -162,13 +175,15 @@ def build(
         database=database,
         platform=platform,
         tenants=Platform(platform, vault, base_domain=settings.base_domain, invite=invite),
-        operations=Operations(database, vault, commands(vault)),
+        operations=Operations(database, vault, commands(vault, settings.public_url)),
         devices=devices,
         pairing=Pairing(pools.auth, database, devices, limiter),
         approvals=Operations(database, vault, [APPROVE]),
         public_url=settings.public_url,
         hosts=hosts,
         office=office,
+        hooks=HookDesk(database, vault, private=settings.webhook_private),
+        mailer=mailer,
     )
 
 
@@ -180,7 +195,12 @@ def http_routes(services: Services, watch: health.Health) -> list[BaseRoute]:
             gate, services.devices, services.pairing, services.limiter, services.public_url
         ),
         *fleet_routes.routes(gate, services.pairing, services.approvals, database),
-        *menu_routes.routes(gate, database),
+        *phone_routes.routes(gate, Phones(services.public_url), database),
+        *menu_routes.routes(gate, services.operations, database),
+        *page_routes.routes(gate, database),
+        # before those of one order, which would take "recent" for its id
+        *kitchen_routes.routes(gate, services.operations),
+        *taking_routes.routes(gate, services.operations),
         *order_routes.routes(gate, services.operations, database),
         *stay_routes.routes(gate, services.operations, database, services.vault),
         *staff_routes.routes(gate, services.hosts, services.office),
@@ -188,6 +208,8 @@ def http_routes(services: Services, watch: health.Health) -> list[BaseRoute]:
         *tenant_routes.routes(gate, services.tenants),
         *file_routes.routes(gate, database),
         *hotel.routes(gate, services.hosts, database),
+        *rate_routes.routes(gate, database),
+        *hook_routes.routes(gate, services.hooks),
         *health.routes(watch),
         asyncapi.route(SOCKET, commands(services.vault)),
     ]
@@ -202,7 +224,8 @@ def topics_of(principal: Principal) -> frozenset[str]:
         topics.add(f"device:{principal.id}")
     if principal.may(Permission.MENU_READ):
         topics.add("menu")
-    if principal.kind == "tablet":
+    if principal.kind in ("tablet", "phone"):
+        topics.add("pages")
         if principal.stay_id is not None:
             topics.add(f"stay:{principal.stay_id}")
     elif principal.may(Permission.ORDER_READ):

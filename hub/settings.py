@@ -59,7 +59,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     auth_password: Password = None
     admin_password: Password = None
     migrator_password: Password = None
-    # Connections of all workers together; the start fails when the server allows fewer.
+    # Connections of all workers together, seven of each beside those of requests; the start fails when the
+    # server allows fewer.
     db_connections: Annotated[int, Meta(ge=8, le=10_000, description="connections, 8 to 10000")] = 100
 
     # One server, or redis+sentinel://h1:26379,h2:26379/service, or redis+cluster://h1:6379,h2:6379.
@@ -117,6 +118,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="an e-mail address"),
     ] = None
 
+    # Hotels may let themselves be told of orders that nobody accepts at addresses of their own: on the public
+    # internet, over https. True lets these be inside this network too, and plain http: only where all
+    # managers may reach whatever the hub can reach.
+    webhook_private: Annotated[bool, Meta(description="true or false")] = False
+
     # How staff sign in. `<slug>.<base_domain>` is the address of each hotel that has no domain of its own.
     # Unset: the page asks for the hotel's short name.
     base_domain: Annotated[
@@ -153,11 +159,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     events_days: Annotated[float, Meta(gt=0, le=3650, description="days, up to 3650")] = 7.0
     # Answers of operations are kept so long: a client that repeats one later makes a second change.
     operations_hours: Annotated[float, Meta(ge=24, le=8760, description="hours, 24 to 8760")] = 48.0
-    # What a hotel knows of its guests, names and phone numbers, is emptied so long after they have left.
+    # What a hotel knows of its guests - names, phone numbers, what they must not eat - is emptied so long
+    # after they have left.
     guest_data_days: Annotated[float, Meta(gt=0, le=3650, description="days, up to 3650")] = 30.0
     # Ended sign-ins, used refresh tokens and old codes are kept so long, for questions about them; the audit
     # keeps what happened for longer.
     sign_in_days: Annotated[float, Meta(ge=1, le=3650, description="days, 1 to 3650")] = 30.0
+    # What was sent to the hotels' own addresses and to managers is kept so long, with what became of it.
+    deliveries_days: Annotated[float, Meta(ge=2, le=365, description="days, 2 to 365")] = 14.0
     # The audit goes by whole months, of all hotels alike; look at the law before you keep less.
     audit_months: Annotated[int, Meta(ge=1, le=240, description="months, 1 to 240")] = 24
     # How often the process that is the relay prunes.

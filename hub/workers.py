@@ -35,6 +35,7 @@ _KILL_AFTER_SECONDS: Final = 10.0
 LISTENER: Final = "HUB_SPAWN_LISTENER"
 PARENT: Final = "HUB_SPAWN_PARENT"
 WORKER: Final = "HUB_SPAWN_WORKER"
+FOLLOWS: Final = "HUB_SPAWN_FOLLOWS"
 # For a worker, where there are metrics: the numbers of their socket and board, and which worker it is.
 METRICS: Final = "HUB_SPAWN_METRICS"
 _log = logging.getLogger(__name__)
@@ -52,12 +53,19 @@ def spawn(
     listener: socket.socket,
     *,
     worker: bool = False,
+    follows: bool = False,
     metrics: tuple[socket.socket, Desk] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `serve` in a process of its own that ends with this one; as a `worker` it is one process for
-    sure, with its share in the supervisor's `metrics`."""
+    sure, with its share in the supervisor's `metrics`. One that `follows` is one process, too, and never
+    leads."""
     inherited = [listener.fileno(), _lifeline()]
-    names = {LISTENER: str(inherited[0]), PARENT: str(inherited[1]), WORKER: str(int(worker))}
+    names = {
+        LISTENER: str(inherited[0]),
+        PARENT: str(inherited[1]),
+        WORKER: str(int(worker)),
+        FOLLOWS: str(int(follows)),
+    }
     if metrics is not None:
         numbers = (metrics[0].fileno(), metrics[1].board.descriptor)
         inherited += numbers

@@ -4,7 +4,7 @@
 --   tenants            a hotel; the one with the id of zeros is the platform, whose staff are the super-admins
 --     staff            who works in it; with staff_sessions, refresh_tokens and staff_codes, how they sign in
 --     stays            one party in one room, from check-in to check-out
---     device_rooms     tablets and kitchen screens; with pairing_codes, how one gets its credential, and device_presence
+--     device_rooms     tablets, phones and kitchen screens; with pairing_codes, how one gets its credential, and device_presence
 --     menu_items       what guests see, and stock; with tax_rates, what it is priced with
 --     orders           what one stay ordered; with order_items, a snapshot of what was sold
 --     order_counters   the human numbers of each business day
@@ -12,6 +12,7 @@
 --     tenant_heads     how far the log of the hotel reaches; with events, what screens must be told, in commit order
 --     data_keys        what encrypts the hotel's personal data, wrapped by a key that is not here
 --     files            pictures
+--     pages            what guests can read of the hotel; with page_histories, its last versions
 --     audit_logs       who changed what, when, from where; a partition for each month
 --   of no hotel: pairing_requests, devices that wait for one; signing_keys, of all tokens; platform_audit, what happened
 --   to the platform; relay_bell and log_origin, one row each
@@ -119,7 +120,40 @@ CREATE TABLE app.tenants (
     business_day_cutover time NOT NULL DEFAULT '05:00',
     settings jsonb NOT NULL DEFAULT '{}' CONSTRAINT tenants_settings_object CHECK (jsonb_typeof(settings) = 'object')
         CONSTRAINT tenants_settings_recall_minutes CHECK ((settings ->> 'recall_minutes')::integer BETWEEN 1 AND 1440)
-        CONSTRAINT tenants_settings_undo_seconds CHECK ((settings ->> 'undo_seconds')::integer BETWEEN 1 AND 60),
+        CONSTRAINT tenants_settings_undo_seconds CHECK ((settings ->> 'undo_seconds')::integer BETWEEN 1 AND 60)
+        CONSTRAINT tenants_settings_service_charge_bp
+            CHECK ((settings ->> 'service_charge_bp')::integer BETWEEN 0 AND 3000)
+        CONSTRAINT tenants_settings_delivery_minutes
+            CHECK ((settings ->> 'delivery_minutes')::integer BETWEEN 0 AND 120)
+        CONSTRAINT tenants_settings_idle_seconds CHECK ((settings ->> 'idle_seconds')::integer BETWEEN 30 AND 3600)
+        CONSTRAINT tenants_settings_legal_age CHECK ((settings ->> 'legal_age')::integer BETWEEN 0 AND 30)
+        CONSTRAINT tenants_settings_night CHECK (
+            (settings ->> 'night_start') ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'
+            AND (settings ->> 'night_end') ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'
+        )
+        CONSTRAINT tenants_settings_throttle CHECK (
+            (settings ->> 'throttle_interval_minutes')::integer IN (5, 10, 15, 20, 30, 60)
+            AND (settings ->> 'throttle_orders')::integer BETWEEN 1 AND 1000
+            AND (settings ->> 'throttle_minutes')::integer BETWEEN 1 AND 10000
+        )
+        -- portions at once, by station
+        CONSTRAINT tenants_settings_station_capacity CHECK (
+            jsonb_typeof(settings -> 'station_capacity') = 'object'
+            AND NOT jsonb_path_exists(settings -> 'station_capacity', 'strict $.keyvalue() ? (!(
+                @.key like_regex "^[a-z][a-z0-9_]{0,39}$" && @.value.type() == "number"
+                && @.value >= 1 && @.value <= 50 && @.value.floor() == @.value
+            ))', silent => true)
+        )
+        CONSTRAINT tenants_settings_alerts CHECK (
+            coalesce((settings ->> 'alert_unseen_seconds')::integer, 10) BETWEEN 3 AND 3600
+            AND coalesce((settings ->> 'alert_hook_seconds')::integer, 30)
+                BETWEEN coalesce((settings ->> 'alert_unseen_seconds')::integer, 10) AND 3600
+            AND coalesce((settings ->> 'alert_chime_seconds')::integer, 90)
+                BETWEEN coalesce((settings ->> 'alert_hook_seconds')::integer, 30) AND 3600
+            AND coalesce((settings ->> 'alert_page_seconds')::integer, 180)
+                BETWEEN coalesce((settings ->> 'alert_chime_seconds')::integer, 90) AND 7200
+            AND coalesce((settings ->> 'alert_every_seconds')::integer, 20) BETWEEN 5 AND 600
+        ),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT tenants_slug_key UNIQUE (slug),
@@ -146,15 +180,78 @@ CREATE TABLE app.tax_rates (
     valid_from date NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT tax_rates_pkey PRIMARY KEY (tenant_id, id),
-    CONSTRAINT tax_rates_one_per_day UNIQUE (tenant_id, tax_class, fulfilment, valid_from)
+    -- a mistake, taken back before its day came
+    deleted_at timestamptz,
+    CONSTRAINT tax_rates_pkey PRIMARY KEY (tenant_id, id)
 );
+CREATE UNIQUE INDEX tax_rates_one_per_day ON app.tax_rates (tenant_id, tax_class, fulfilment, valid_from)
+    WHERE deleted_at IS NULL;
 SELECT app.protect_tenant_table('app.tax_rates');
-GRANT SELECT, INSERT, UPDATE ON app.tax_rates TO hub_api;
+GRANT SELECT, INSERT, UPDATE (deleted_at) ON app.tax_rates TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.tax_rates TO hub_admin;
 CREATE TRIGGER touch BEFORE UPDATE ON app.tax_rates FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.tax_rates FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
+
+-- The allergens that the law wants told, and those it recommends: data with versions, because the law changes. The one
+-- that holds is the latest whose day has come; declarations and orders keep the version they were made under.
+CREATE TABLE app.allergen_lists (
+    version text CONSTRAINT allergen_lists_pkey PRIMARY KEY
+        CONSTRAINT allergen_lists_version_form CHECK (version ~ '^[a-z0-9-]{1,40}$'),
+    valid_from date NOT NULL CONSTRAINT allergen_lists_one_per_day UNIQUE,
+    -- [{"code", "name_ja", "name_en", "mandatory"}], in the order in which they are shown
+    items jsonb NOT NULL CONSTRAINT allergen_lists_items_list CHECK (jsonb_typeof(items) = 'array'),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT ON app.allergen_lists TO hub_api, hub_log;
+GRANT SELECT, INSERT ON app.allergen_lists TO hub_admin;
+WITH known (place, code, name_ja, name_en) AS (
+    VALUES
+        (1, 'shrimp', 'えび', 'Shrimp'),
+        (2, 'crab', 'かに', 'Crab'),
+        (3, 'walnut', 'くるみ', 'Walnut'),
+        (4, 'wheat', '小麦', 'Wheat'),
+        (5, 'buckwheat', 'そば', 'Buckwheat'),
+        (6, 'egg', '卵', 'Egg'),
+        (7, 'milk', '乳', 'Milk'),
+        (8, 'peanut', '落花生', 'Peanut'),
+        (9, 'almond', 'アーモンド', 'Almond'),
+        (10, 'abalone', 'あわび', 'Abalone'),
+        (11, 'squid', 'いか', 'Squid'),
+        (12, 'salmon_roe', 'いくら', 'Salmon roe'),
+        (13, 'orange', 'オレンジ', 'Orange'),
+        (14, 'cashew', 'カシューナッツ', 'Cashew'),
+        (15, 'kiwi', 'キウイ', 'Kiwi'),
+        (16, 'beef', '牛肉', 'Beef'),
+        (17, 'sesame', 'ごま', 'Sesame'),
+        (18, 'salmon', 'さけ', 'Salmon'),
+        (19, 'mackerel', 'さば', 'Mackerel'),
+        (20, 'soy', '大豆', 'Soy'),
+        (21, 'chicken', '鶏肉', 'Chicken'),
+        (22, 'banana', 'バナナ', 'Banana'),
+        (23, 'pork', '豚肉', 'Pork'),
+        (24, 'macadamia', 'マカダミアナッツ', 'Macadamia'),
+        (25, 'peach', 'もも', 'Peach'),
+        (26, 'yam', 'やまいも', 'Yam'),
+        (27, 'apple', 'りんご', 'Apple'),
+        (28, 'gelatin', 'ゼラチン', 'Gelatin')
+), lists (version, valid_from, mandatory) AS (
+    VALUES
+        -- eight are mandatory, twenty recommended
+        ('jp-2025-04', date '2025-04-01', ARRAY['shrimp', 'crab', 'walnut', 'wheat', 'buckwheat', 'egg', 'milk', 'peanut']),
+        -- cashew nuts became mandatory
+        ('jp-2026-04', date '2026-04-01',
+         ARRAY['shrimp', 'crab', 'walnut', 'wheat', 'buckwheat', 'egg', 'milk', 'peanut', 'cashew'])
+)
+INSERT INTO app.allergen_lists (version, valid_from, items)
+SELECT
+    lists.version, lists.valid_from,
+    jsonb_agg(jsonb_build_object(
+        'code', known.code, 'name_ja', known.name_ja, 'name_en', known.name_en,
+        'mandatory', known.code = ANY (lists.mandatory)
+    ) ORDER BY known.place)
+FROM lists CROSS JOIN known
+GROUP BY lists.version, lists.valid_from;
 
 -- What every screen of a hotel may know of it.
 CREATE VIEW app.hotel_documents WITH (security_invoker = true) AS
@@ -171,8 +268,30 @@ SELECT
                 tenant.prices_include_tax,
                 tenant.settings ->> 'phone' AS phone,
                 coalesce(tenant.settings -> 'categories', '[]') AS categories,
+                coalesce(tenant.settings -> 'stations', '[]') AS stations,
                 coalesce((tenant.settings ->> 'recall_minutes')::integer, 30) AS recall_minutes,
-                coalesce((tenant.settings ->> 'undo_seconds')::integer, 10) AS undo_seconds
+                coalesce((tenant.settings ->> 'undo_seconds')::integer, 10) AS undo_seconds,
+                coalesce((tenant.settings ->> 'service_charge_bp')::integer, 0) AS service_charge_bp,
+                coalesce((tenant.settings ->> 'delivery_minutes')::integer, 10) AS delivery_minutes,
+                coalesce(tenant.settings ->> 'night_start', '22:00') AS night_start,
+                coalesce(tenant.settings ->> 'night_end', '07:00') AS night_end,
+                coalesce((tenant.settings ->> 'idle_seconds')::integer, 90) AS idle_seconds,
+                coalesce((tenant.settings ->> 'legal_age')::integer, 20) AS legal_age,
+                nullif(tenant.settings -> 'pause', 'null') AS pause,
+                json_build_object(
+                    'unseen', coalesce((tenant.settings ->> 'alert_unseen_seconds')::integer, 10),
+                    'hook', coalesce((tenant.settings ->> 'alert_hook_seconds')::integer, 30),
+                    'chime', coalesce((tenant.settings ->> 'alert_chime_seconds')::integer, 90),
+                    'page', coalesce((tenant.settings ->> 'alert_page_seconds')::integer, 180),
+                    'every', coalesce((tenant.settings ->> 'alert_every_seconds')::integer, 20)
+                ) AS alert_seconds,
+                (
+                    SELECT json_build_object('version', list.version, 'items', list.items)
+                    FROM app.allergen_lists AS list
+                    WHERE list.valid_from <= (now() AT TIME ZONE tenant.time_zone)::date
+                    ORDER BY list.valid_from DESC
+                    LIMIT 1
+                ) AS allergens
         ) AS shown
     ) AS document
 FROM app.tenants AS tenant;
@@ -250,21 +369,31 @@ CREATE TABLE app.stays (
     guest_name_encrypted text,
     guest_phone_encrypted text,
     guest_phone_index bytea CONSTRAINT stays_guest_phone_index_length CHECK (octet_length(guest_phone_index) = 32),
+    -- what the party must not eat, as codes of a version of the list of allergens; no version: nobody has said
+    allergens text[] NOT NULL DEFAULT '{}',
+    allergens_version text,
+    allergens_declared_at timestamptz,
     started_at timestamptz NOT NULL DEFAULT now(),
     ended_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT stays_pkey PRIMARY KEY (tenant_id, id),
-    CONSTRAINT stays_times_in_order CHECK (ended_at >= started_at)
+    CONSTRAINT stays_times_in_order CHECK (ended_at >= started_at),
+    CONSTRAINT stays_allergens_of_a_version CHECK (
+        (allergens_version IS NULL) = (allergens_declared_at IS NULL)
+        AND (allergens_version IS NOT NULL OR allergens = '{}')
+    )
 );
+CREATE INDEX stays_declared ON app.stays (tenant_id, id) WHERE ended_at IS NULL AND allergens_declared_at IS NOT NULL;
 CREATE INDEX stays_guest_phone ON app.stays (tenant_id, guest_phone_index) WHERE guest_phone_index IS NOT NULL;
 CREATE INDEX stays_guest_data ON app.stays (tenant_id, ended_at)
-    WHERE guest_name_encrypted IS NOT NULL OR guest_phone_encrypted IS NOT NULL;
+    WHERE guest_name_encrypted IS NOT NULL OR guest_phone_encrypted IS NOT NULL OR allergens_declared_at IS NOT NULL;
 CREATE UNIQUE INDEX stays_one_open_per_room ON app.stays (tenant_id, room_number) WHERE ended_at IS NULL;
 SELECT app.protect_tenant_table('app.stays');
 GRANT SELECT, INSERT, UPDATE ON app.stays TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.stays TO hub_admin;
-GRANT SELECT, UPDATE (guest_name_encrypted, guest_phone_encrypted, guest_phone_index) ON app.stays TO hub_log;
+GRANT SELECT, UPDATE (guest_name_encrypted, guest_phone_encrypted, guest_phone_index, allergens, allergens_version,
+    allergens_declared_at) ON app.stays TO hub_log;
 CREATE POLICY log ON app.stays TO hub_log USING (true) WITH CHECK (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.stays FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.stays FOR EACH ROW
@@ -277,10 +406,12 @@ CREATE TABLE app.device_rooms (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     device_name text NOT NULL CONSTRAINT device_rooms_device_name_length CHECK (length(device_name) BETWEEN 1 AND 200),
     device_type text NOT NULL
-        CONSTRAINT device_rooms_device_type_known CHECK (device_type IN ('tablet', 'kitchen_screen')),
+        CONSTRAINT device_rooms_device_type_known CHECK (device_type IN ('tablet', 'kitchen_screen', 'phone')),
     mac_address macaddr,
     ip_address inet,
     room_number text,
+    -- a phone belongs to one stay, in the room that it had when the phone came, and ends with it
+    stay_id uuid,
     room_type text,
     floor text,
     building text,
@@ -309,15 +440,20 @@ CREATE TABLE app.device_rooms (
     deleted_at timestamptz,
     CONSTRAINT device_rooms_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT device_rooms_cook_fkey FOREIGN KEY (tenant_id, cook_id) REFERENCES app.staff (tenant_id, id),
+    CONSTRAINT device_rooms_stay_fkey FOREIGN KEY (tenant_id, stay_id) REFERENCES app.stays (tenant_id, id),
+    CONSTRAINT device_rooms_phone_has_stay CHECK ((device_type = 'phone') = (stay_id IS NOT NULL)),
     CONSTRAINT device_rooms_tablet_has_room CHECK (device_type <> 'tablet' OR status <> 'active' OR room_number IS NOT NULL)
 );
 CREATE UNIQUE INDEX device_rooms_one_tablet_per_room ON app.device_rooms (tenant_id, room_number)
     WHERE device_type = 'tablet' AND status = 'active' AND deleted_at IS NULL;
+CREATE INDEX device_rooms_phones ON app.device_rooms (tenant_id, stay_id)
+    WHERE device_type = 'phone' AND status <> 'retired';
+CREATE INDEX device_rooms_screens ON app.device_rooms (tenant_id, id) WHERE device_type = 'kitchen_screen';
 SELECT app.protect_tenant_table('app.device_rooms');
 GRANT SELECT, INSERT, UPDATE ON app.device_rooms TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_rooms TO hub_admin;
-GRANT SELECT ON app.device_rooms TO hub_log;
-CREATE POLICY log ON app.device_rooms FOR SELECT TO hub_log USING (true);
+GRANT SELECT, DELETE ON app.device_rooms TO hub_log;
+CREATE POLICY log ON app.device_rooms TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.device_rooms FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- Another credential, but for the next one that takes its place: tokens that were bought with the old one end.
@@ -347,30 +483,40 @@ CREATE TABLE app.device_presence (
     opened_at timestamptz NOT NULL DEFAULT '-infinity',
     last_seen_at timestamptz NOT NULL,
     vitals jsonb NOT NULL DEFAULT '{}',
+    -- a tablet that has not been heard of for long: its room, while an order is under way there
+    silent_room text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT device_presence_pkey PRIMARY KEY (tenant_id, device_id),
     CONSTRAINT device_presence_device_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES app.device_rooms (tenant_id, id)
 ) WITH (fillfactor = 70);
+CREATE INDEX device_presence_silent ON app.device_presence (tenant_id, device_id) WHERE silent_room IS NOT NULL;
 SELECT app.protect_tenant_table('app.device_presence');
 GRANT SELECT, INSERT, UPDATE ON app.device_presence TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_presence TO hub_admin;
+GRANT SELECT, DELETE, UPDATE (silent_room) ON app.device_presence TO hub_log;
+CREATE POLICY log ON app.device_presence TO hub_log USING (true) WITH CHECK (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.device_presence FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- Single-use codes that a page exchanges for its device's credential. Only the hash is stored.
 CREATE TABLE app.pairing_codes (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    device_id uuid NOT NULL,
+    -- the device that it is for, or the stay that it brings a phone to
+    device_id uuid,
+    stay_id uuid,
     code_hash bytea NOT NULL CONSTRAINT pairing_codes_code_hash_sha256 CHECK (octet_length(code_hash) = 32),
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT pairing_codes_pkey PRIMARY KEY (tenant_id, id),
-    CONSTRAINT pairing_codes_device_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES app.device_rooms (tenant_id, id)
+    CONSTRAINT pairing_codes_device_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES app.device_rooms (tenant_id, id),
+    CONSTRAINT pairing_codes_stay_fkey FOREIGN KEY (tenant_id, stay_id) REFERENCES app.stays (tenant_id, id),
+    CONSTRAINT pairing_codes_for_one CHECK ((device_id IS NULL) <> (stay_id IS NULL))
 );
 CREATE INDEX pairing_codes_unused ON app.pairing_codes (code_hash) WHERE used_at IS NULL;
+CREATE INDEX pairing_codes_of_stays ON app.pairing_codes (tenant_id, stay_id) WHERE used_at IS NULL;
 SELECT app.protect_tenant_table('app.pairing_codes');
 GRANT SELECT, INSERT, UPDATE ON app.pairing_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.pairing_codes TO hub_admin;
@@ -381,9 +527,48 @@ CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.pairing_codes FOR 
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- The one look-up that runs before a tenant is known: it uses the code up, gives the device its credential, and
--- says whose it was. Both or neither: a code is not burnt for nothing.
+-- says whose it was. Both or neither: a code is not burnt for nothing. The code of a stay makes a new phone, and of
+-- eight that the stay has already the oldest goes.
 CREATE FUNCTION app.claim_code(presented bytea, credential bytea, OUT tenant_id uuid, OUT device_id uuid)
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    asked record;
+BEGIN
+    -- locked, so that a stay that ends at this moment takes the phone along, and phones come one after the other
+    SELECT code.tenant_id, code.id, s.id AS stay_id, s.room_number INTO asked
+    FROM app.pairing_codes AS code
+    JOIN app.stays AS s ON s.tenant_id = code.tenant_id AND s.id = code.stay_id
+    WHERE code.code_hash = presented AND code.used_at IS NULL AND s.ended_at IS NULL
+    FOR NO KEY UPDATE OF s;
+    IF FOUND THEN
+        UPDATE app.pairing_codes AS code SET used_at = now()
+        WHERE code.tenant_id = asked.tenant_id AND code.id = asked.id AND code.used_at IS NULL AND code.expires_at > now();
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        UPDATE app.device_rooms AS d SET status = 'retired'
+        WHERE d.tenant_id = asked.tenant_id AND d.id IN (
+            SELECT phone.id FROM app.device_rooms AS phone
+            WHERE phone.tenant_id = asked.tenant_id AND phone.stay_id = asked.stay_id AND phone.device_type = 'phone'
+                AND phone.status <> 'retired'
+            ORDER BY phone.created_at DESC, phone.id DESC OFFSET 7
+        );
+        INSERT INTO app.device_rooms AS d (
+            tenant_id, device_name, device_type, room_number, stay_id, floor, status, credential_hash, credential_changed_at
+        )
+        SELECT
+            asked.tenant_id, 'Phone ' || asked.room_number, 'phone', asked.room_number, asked.stay_id,
+            (
+                SELECT t.floor FROM app.device_rooms AS t
+                WHERE t.tenant_id = asked.tenant_id AND t.room_number = asked.room_number AND t.device_type = 'tablet'
+                    AND t.deleted_at IS NULL
+                ORDER BY t.status = 'active' DESC, t.created_at DESC LIMIT 1
+            ),
+            'active', credential, now()
+        RETURNING d.id INTO device_id;
+        tenant_id := asked.tenant_id;
+        RETURN;
+    END IF;
     -- locked, so that a device that is revoked at this moment stays revoked
     WITH device AS MATERIALIZED (
         SELECT d.tenant_id, d.id, code.id AS code_id
@@ -403,8 +588,27 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         credential_changed_at = now(), status = 'active'
     FROM claimed
     WHERE d.tenant_id = claimed.tenant_id AND d.id = claimed.device_id
-    RETURNING d.tenant_id, d.id
+    RETURNING d.tenant_id, d.id INTO asked;
+    tenant_id := asked.tenant_id;
+    device_id := asked.id;
+END
 $$;
+
+-- What was invited into a stay ends with it, and when the guest takes another room: whoever came in by the old room's
+-- code has to be asked in anew.
+CREATE FUNCTION app.end_phones() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE app.device_rooms AS d SET status = 'retired'
+    WHERE d.tenant_id = NEW.tenant_id AND d.stay_id = NEW.id AND d.device_type = 'phone' AND d.status <> 'retired';
+    UPDATE app.pairing_codes AS code SET expires_at = now()
+    WHERE code.tenant_id = NEW.tenant_id AND code.stay_id = NEW.id AND code.used_at IS NULL AND code.expires_at > now();
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER phones AFTER UPDATE ON app.stays FOR EACH ROW
+    WHEN (OLD.ended_at IS NULL AND (NEW.ended_at IS NOT NULL OR OLD.room_number <> NEW.room_number))
+    EXECUTE FUNCTION app.end_phones();
 GRANT EXECUTE ON FUNCTION app.claim_code(bytea, bytea) TO hub_auth;
 
 -- == The menu ========================================================================================================
@@ -420,9 +624,17 @@ CREATE TABLE app.menu_items (
     cost integer CONSTRAINT menu_items_cost_not_negative CHECK (cost >= 0),
     category text NOT NULL CONSTRAINT menu_items_category_form CHECK (category ~ '^[a-z][a-z0-9_]{0,39}$'),
     tags text[] NOT NULL DEFAULT '{}',
+    -- the 86 switch; one "until next service" turns back at that moment
     is_available boolean NOT NULL DEFAULT true,
+    sold_out_until timestamptz,
+    -- [start, end) by the clock of the hotel; start > end runs past midnight and belongs to the day it starts
     start_time time,
     end_time time,
+    -- the last order is taken so long before the end
+    last_order_minutes integer NOT NULL DEFAULT 0
+        CONSTRAINT menu_items_last_order_minutes_range CHECK (last_order_minutes BETWEEN 0 AND 720),
+    -- ISO weekdays on which the hours start, 1 is Monday; NULL is every day
+    days smallint[] CONSTRAINT menu_items_days_known CHECK (days <@ '{1,2,3,4,5,6,7}' AND cardinality(days) > 0),
     age_restricted boolean NOT NULL DEFAULT false,
     display_order integer NOT NULL DEFAULT 0,
     is_featured boolean NOT NULL DEFAULT false,
@@ -435,29 +647,64 @@ CREATE TABLE app.menu_items (
     nutritional_info jsonb NOT NULL DEFAULT '{}',
     -- NULL is "not confirmed, please ask", an empty list is "none"
     allergens text[],
+    -- traces that cannot be ruled out
+    may_contain text[] NOT NULL DEFAULT '{}',
+    -- kept by a trigger: false where one of the codes of the dish or of its options is in no list of allergens; nobody
+    -- knows what that means, and the dish counts as not confirmed
+    allergens_known boolean NOT NULL DEFAULT true,
+    -- served, or taken from the fridge in the room: it decides the tax
+    fulfilment text NOT NULL DEFAULT 'room_service'
+        CONSTRAINT menu_items_fulfilment_known CHECK (fulfilment IN ('room_service', 'fridge')),
     tax_class text NOT NULL DEFAULT 'food' CONSTRAINT menu_items_tax_class_form CHECK (tax_class ~ '^[a-z][a-z0-9_]{0,39}$'),
     preparation_minutes integer NOT NULL DEFAULT 15
         CONSTRAINT menu_items_preparation_minutes_range CHECK (preparation_minutes BETWEEN 0 AND 1440),
     station text NOT NULL DEFAULT 'kitchen' CONSTRAINT menu_items_station_form CHECK (station ~ '^[a-z][a-z0-9_]{0,39}$'),
-    options jsonb NOT NULL DEFAULT '[]',
+    -- groups of choices: [{"key", "name_ja", "name_en", "min", "max", "choices": [{"key", "name_ja", "name_en", "price",
+    -- "allergens"}]}]
+    options jsonb NOT NULL DEFAULT '[]' CONSTRAINT menu_items_options_list CHECK (jsonb_typeof(options) = 'array'),
     metadata jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
     CONSTRAINT menu_items_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT menu_items_hours_both_or_none CHECK ((start_time IS NULL) = (end_time IS NULL)),
-    CONSTRAINT menu_items_hours_differ CHECK (start_time <> end_time)
+    CONSTRAINT menu_items_hours_differ CHECK (start_time <> end_time),
+    CONSTRAINT menu_items_days_have_hours CHECK (days IS NULL OR start_time IS NOT NULL),
+    CONSTRAINT menu_items_comes_back_when_sold_out CHECK (NOT is_available OR sold_out_until IS NULL)
 );
 CREATE INDEX menu_items_visible ON app.menu_items (tenant_id, display_order, id)
     WHERE NOT is_hidden AND deleted_at IS NULL;
+CREATE INDEX menu_items_coming_back ON app.menu_items (sold_out_until) WHERE sold_out_until IS NOT NULL;
 SELECT app.protect_tenant_table('app.menu_items');
 GRANT SELECT, INSERT, UPDATE ON app.menu_items TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.menu_items TO hub_admin;
-GRANT SELECT ON app.menu_items TO hub_log;
-CREATE POLICY log ON app.menu_items FOR SELECT TO hub_log USING (true);
+GRANT SELECT, UPDATE (is_available, sold_out_until) ON app.menu_items TO hub_log;
+CREATE POLICY log ON app.menu_items TO hub_log USING (true) WITH CHECK (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.menu_items FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.menu_items FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
+
+-- A code that is in no list must never read as "does not contain", whoever wrote it. Codes of older lists stay known.
+CREATE FUNCTION app.look_up_allergens() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.allergens_known := NOT EXISTS (
+        SELECT
+        FROM (
+            SELECT unnest(NEW.allergens || NEW.may_contain) AS code
+            UNION ALL
+            SELECT value #>> '{}' FROM jsonb_path_query(NEW.options, '$[*].choices[*].allergens[*] ? (@ != null)') AS value
+        ) AS named
+        WHERE NOT EXISTS (
+            SELECT FROM app.allergen_lists AS list
+            WHERE list.items @> jsonb_build_array(jsonb_build_object('code', named.code))
+        )
+    );
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER allergens BEFORE INSERT OR UPDATE OF allergens, may_contain, options, allergens_known ON app.menu_items
+    FOR EACH ROW EXECUTE FUNCTION app.look_up_allergens();
 
 -- What a guest may know of a menu item. Snapshot, events and HTTP all show this document.
 CREATE VIEW app.menu_documents WITH (security_invoker = true) AS
@@ -478,14 +725,20 @@ SELECT
                 item.price,
                 item.category,
                 item.tags,
-                item.allergens,
+                CASE WHEN item.allergens_known THEN item.allergens END AS allergens,
+                item.may_contain,
+                item.options,
                 item.image_url,
                 item.display_order,
                 item.is_featured,
                 NOT item.is_available OR coalesce(item.stock_quantity = 0, false) AS sold_out,
+                app.iso(item.sold_out_until) AS sold_out_until,
                 item.age_restricted,
                 to_char(item.start_time, 'HH24:MI') AS start_time,
                 to_char(item.end_time, 'HH24:MI') AS end_time,
+                item.last_order_minutes,
+                item.days,
+                item.fulfilment,
                 item.station,
                 item.tax_class,
                 item.preparation_minutes
@@ -512,10 +765,26 @@ CREATE TABLE app.orders (
     service_amount integer NOT NULL DEFAULT 0 CONSTRAINT orders_service_amount_not_negative CHECK (service_amount >= 0),
     total_amount integer NOT NULL,
     prices_include_tax boolean NOT NULL,
+    -- what the money was worked out with, to do it again when a line is cancelled
+    service_charge_bp integer NOT NULL DEFAULT 0
+        CONSTRAINT orders_service_charge_bp_range CHECK (service_charge_bp BETWEEN 0 AND 10000),
+    service_tax_rate_bp integer NOT NULL DEFAULT 0
+        CONSTRAINT orders_service_tax_rate_bp_range CHECK (service_tax_rate_bp BETWEEN 0 AND 10000),
+    tax_rounding text NOT NULL DEFAULT 'floor'
+        CONSTRAINT orders_tax_rounding_known CHECK (tax_rounding IN ('floor', 'round', 'ceil')),
+    -- [{"rate_bp", "base_amount", "tax_amount"}]
+    taxes jsonb NOT NULL DEFAULT '[]',
     delivery_type text NOT NULL DEFAULT 'room_service'
         CONSTRAINT orders_delivery_type_known CHECK (delivery_type IN ('room_service', 'fridge', 'takeaway')),
     delivery_address text,
+    channel text NOT NULL DEFAULT 'tablet'
+        CONSTRAINT orders_channel_known CHECK (channel IN ('tablet', 'phone', 'staff')),
     estimated_delivery_at timestamptz,
+    -- what the stay had declared when it ordered, when all stations that it concerns have taken note, and which have
+    declared_allergens text[] NOT NULL DEFAULT '{}',
+    allergens_version text,
+    allergy_acked_at timestamptz,
+    allergy_acked_stations text[] NOT NULL DEFAULT '{}',
     special_requests text CONSTRAINT orders_special_requests_length CHECK (length(special_requests) <= 500),
     -- the receipt chain: stored (placed), shown on a screen, accepted by a human
     placed_at timestamptz NOT NULL DEFAULT now(),
@@ -523,11 +792,19 @@ CREATE TABLE app.orders (
     accepted_at timestamptz,
     ready_at timestamptz,
     finished_at timestamptz,
+    -- when nobody sees or accepts it: {"unseen", "hook", "chime", "page"}, when each step was taken
+    alerts jsonb NOT NULL DEFAULT '{}',
+    -- a scheduled order: when the kitchen begins, and when the guest wants it
     fire_at timestamptz,
+    due_at timestamptz,
+    rush boolean NOT NULL DEFAULT false,
+    -- orders that a runner carries together
+    trip_id uuid,
     recall_count integer NOT NULL DEFAULT 0 CONSTRAINT orders_recall_count_not_negative CHECK (recall_count >= 0),
     cancelled_at timestamptz,
     cancel_reason text CONSTRAINT orders_cancel_reason_length CHECK (length(cancel_reason) <= 200),
     cancel_acked_at timestamptz,
+    cancel_acked_stations text[] NOT NULL DEFAULT '{}',
     -- who bumped last and what stood before, for the undo of a bump
     last_bump jsonb,
     op_id uuid,
@@ -545,10 +822,14 @@ CREATE INDEX orders_active ON app.orders (tenant_id, created_at, id)
     WHERE status IN ('received', 'cooking', 'ready', 'delivering');
 CREATE INDEX orders_unacknowledged ON app.orders (tenant_id, created_at, id)
     WHERE status = 'cancelled' AND cancel_acked_at IS NULL;
+CREATE INDEX orders_unaccepted ON app.orders ((coalesce(fire_at, created_at)))
+    WHERE status = 'received' AND accepted_at IS NULL AND NOT alerts ? 'page';
 CREATE INDEX orders_finished ON app.orders (tenant_id, finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX orders_keyset ON app.orders (tenant_id, created_at DESC, id DESC);
 CREATE INDEX orders_room ON app.orders (tenant_id, room_number, created_at DESC);
 CREATE INDEX orders_stay ON app.orders (tenant_id, stay_id, created_at DESC, id DESC);
+CREATE INDEX orders_guest_data ON app.orders (tenant_id, stay_id)
+    WHERE declared_allergens <> '{}' OR allergens_version IS NOT NULL;
 SELECT app.protect_tenant_table('app.orders');
 GRANT SELECT, INSERT, UPDATE ON app.orders TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.orders TO hub_admin;
@@ -565,8 +846,13 @@ CREATE TABLE app.order_items (
     name_en text NOT NULL,
     description_ja text,
     description_en text,
+    -- [{"key", "group_ja", "group_en", "name_ja", "name_en", "price"}]; unit_price includes them
     options jsonb NOT NULL DEFAULT '[]',
     allergens text[],
+    -- what its stay had declared and this holds
+    conflicts text[] NOT NULL DEFAULT '{}',
+    fulfilment text NOT NULL DEFAULT 'room_service'
+        CONSTRAINT order_items_fulfilment_known CHECK (fulfilment IN ('room_service', 'fridge')),
     tax_class text NOT NULL,
     tax_rate_bp integer NOT NULL CONSTRAINT order_items_tax_rate_bp_range CHECK (tax_rate_bp BETWEEN 0 AND 10000),
     unit_price integer NOT NULL CONSTRAINT order_items_unit_price_not_negative CHECK (unit_price >= 0),
@@ -591,8 +877,8 @@ CREATE TABLE app.order_items (
 SELECT app.protect_tenant_table('app.order_items');
 GRANT SELECT, INSERT, UPDATE ON app.order_items TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.order_items TO hub_admin;
-GRANT SELECT ON app.order_items TO hub_log;
-CREATE POLICY log ON app.order_items FOR SELECT TO hub_log USING (true);
+GRANT SELECT, UPDATE (conflicts) ON app.order_items TO hub_log;
+CREATE POLICY log ON app.order_items TO hub_log USING (true) WITH CHECK (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.order_items FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, order_id, line ON app.order_items FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.order_id, OLD.line) IS DISTINCT FROM (NEW.tenant_id, NEW.order_id, NEW.line))
@@ -672,6 +958,18 @@ SELECT
                 o.service_amount,
                 o.total_amount,
                 o.prices_include_tax,
+                o.service_charge_bp,
+                o.taxes,
+                o.channel,
+                app.iso(o.fire_at) AS fire_at,
+                app.iso(o.due_at) AS due_at,
+                app.iso(o.estimated_delivery_at) AS estimated_delivery_at,
+                o.rush,
+                o.trip_id,
+                o.declared_allergens,
+                app.iso(o.allergy_acked_at) AS allergy_acked_at,
+                o.allergy_acked_stations,
+                o.alerts,
                 o.special_requests,
                 app.iso(o.placed_at) AS placed_at,
                 app.iso(o.shown_at) AS shown_at,
@@ -681,6 +979,7 @@ SELECT
                 app.iso(o.cancelled_at) AS cancelled_at,
                 o.cancel_reason,
                 app.iso(o.cancel_acked_at) AS cancel_acked_at,
+                o.cancel_acked_stations,
                 o.recall_count,
                 array_to_json(ARRAY(
                     SELECT row_to_json(item)
@@ -696,8 +995,11 @@ SELECT
                             i.tax_rate_bp,
                             i.status,
                             i.note,
+                            i.options,
                             i.station,
+                            i.fulfilment,
                             i.allergens,
+                            i.conflicts,
                             i.preparation_minutes,
                             i.age_restricted
                         FROM app.order_items AS i
@@ -727,7 +1029,7 @@ BEGIN
         SELECT coalesce(json_agg(json_build_object(
             'line', i.line, 'menu_item_id', i.menu_item_id, 'quantity', i.quantity, 'status', i.status,
             'needs_cooking', i.preparation_minutes > 0, 'age_restricted', i.age_restricted,
-            'unit_price', i.unit_price, 'tax_rate_bp', i.tax_rate_bp
+            'unit_price', i.unit_price, 'tax_rate_bp', i.tax_rate_bp, 'station', i.station, 'conflicts', i.conflicts
         ) ORDER BY i.line), '[]')
         FROM app.order_items AS i
         WHERE i.tenant_id = tenant AND i.order_id = wanted
@@ -1002,7 +1304,7 @@ BEGIN
         item_document := json_build_object('id', item_id);
     END IF;
     SELECT e.payload INTO logged FROM app.events AS e
-    WHERE e.xid = pg_current_xact_id() AND e.tenant_id = item_tenant AND e.subject = item_id
+    WHERE e.xid = pg_current_xact_id() AND e.tenant_id = item_tenant AND e.subject = item_id AND e.kind <> 'low_stock'
     ORDER BY e.seq DESC LIMIT 1;
     IF logged = item_document THEN
         RETURN NULL;
@@ -1021,17 +1323,64 @@ CREATE CONSTRAINT TRIGGER log_update AFTER UPDATE ON app.menu_items
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     WHEN (
         (OLD.name_ja, OLD.name_en, OLD.description_ja, OLD.description_en, OLD.price, OLD.category, OLD.tags,
-         OLD.allergens, OLD.image_url, OLD.display_order, OLD.is_featured, OLD.is_hidden, OLD.deleted_at,
-         OLD.age_restricted, OLD.start_time, OLD.end_time, OLD.station, OLD.tax_class, OLD.preparation_minutes,
-         NOT OLD.is_available OR coalesce(OLD.stock_quantity = 0, false))
+         OLD.allergens, OLD.may_contain, OLD.options, OLD.image_url, OLD.display_order, OLD.is_featured, OLD.is_hidden,
+         OLD.deleted_at, OLD.age_restricted, OLD.start_time, OLD.end_time, OLD.last_order_minutes, OLD.days,
+         OLD.sold_out_until, OLD.fulfilment, OLD.station, OLD.tax_class, OLD.preparation_minutes,
+         OLD.allergens_known, NOT OLD.is_available OR coalesce(OLD.stock_quantity = 0, false))
         IS DISTINCT FROM
         (NEW.name_ja, NEW.name_en, NEW.description_ja, NEW.description_en, NEW.price, NEW.category, NEW.tags,
-         NEW.allergens, NEW.image_url, NEW.display_order, NEW.is_featured, NEW.is_hidden, NEW.deleted_at,
-         NEW.age_restricted, NEW.start_time, NEW.end_time, NEW.station, NEW.tax_class, NEW.preparation_minutes,
-         NOT NEW.is_available OR coalesce(NEW.stock_quantity = 0, false))
+         NEW.allergens, NEW.may_contain, NEW.options, NEW.image_url, NEW.display_order, NEW.is_featured, NEW.is_hidden,
+         NEW.deleted_at, NEW.age_restricted, NEW.start_time, NEW.end_time, NEW.last_order_minutes, NEW.days,
+         NEW.sold_out_until, NEW.fulfilment, NEW.station, NEW.tax_class, NEW.preparation_minutes,
+         NEW.allergens_known, NOT NEW.is_available OR coalesce(NEW.stock_quantity = 0, false))
         AND (NOT (OLD.is_hidden OR OLD.deleted_at IS NOT NULL) OR NOT (NEW.is_hidden OR NEW.deleted_at IS NOT NULL))
     )
     EXECUTE FUNCTION app.log_menu_item();
+
+-- Few portions are left: said when the number crosses the threshold downward, to those who can do something about it.
+CREATE FUNCTION app.log_low_stock() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM app.tell(NEW.tenant_id, NEW.id, 'kitchen', 'low_stock', json_build_object(
+        'id', NEW.id, 'name_ja', NEW.name_ja, 'name_en', coalesce(NEW.name_en, NEW.name_ja),
+        'left', NEW.stock_quantity, 'threshold', NEW.low_stock_threshold
+    ));
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_low_stock AFTER UPDATE ON app.menu_items
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.stock_quantity > OLD.low_stock_threshold AND NEW.stock_quantity <= NEW.low_stock_threshold
+          AND NEW.deleted_at IS NULL)
+    EXECUTE FUNCTION app.log_low_stock();
+
+-- Hotels of which something that is sold out comes back within that time, and in how many seconds; 0 and less is due.
+CREATE FUNCTION app.comebacks_due(within interval) RETURNS TABLE (tenant_id uuid, seconds double precision)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT item.tenant_id, extract(epoch FROM min(item.sold_out_until) - clock_timestamp())::double precision
+    FROM app.menu_items AS item
+    WHERE item.sold_out_until <= now() + within
+    GROUP BY item.tenant_id
+    ORDER BY 2
+$$;
+
+-- Brings at most `batch` items of a hotel back whose moment has come; how many. One that somebody changes at this moment
+-- waits for the next call.
+CREATE FUNCTION app.bring_back(tenant uuid, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    back integer;
+BEGIN
+    UPDATE app.menu_items AS item SET is_available = true, sold_out_until = NULL
+    WHERE item.tenant_id = tenant AND item.id = ANY (ARRAY(
+        SELECT due.id FROM app.menu_items AS due
+        WHERE due.tenant_id = tenant AND due.sold_out_until <= now()
+        ORDER BY due.id LIMIT batch FOR NO KEY UPDATE SKIP LOCKED
+    ));
+    GET DIAGNOSTICS back = ROW_COUNT;
+    RETURN back;
+END
+$$;
 
 CREATE FUNCTION app.log_hotel() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -1051,25 +1400,26 @@ CREATE CONSTRAINT TRIGGER log AFTER UPDATE ON app.tenants
           IS DISTINCT FROM (NEW.name, NEW.time_zone, NEW.locale, NEW.prices_include_tax, NEW.settings))
     EXECUTE FUNCTION app.log_hotel();
 
--- A topic that has ended: nodes close the sessions that hold it. A stay's ends with the stay, and when the stay
--- moves to another room, whose tablet then asks for it; a device's ends when the device is no longer what its
--- token says: another state, place or credential (but not when the next credential takes its place, which is how
--- credentials are rotated), and when a guest moves in, because its token does not name the stay yet; a hotel's ends
--- when the hotel is suspended, has ended, or its contract does not run.
-CREATE FUNCTION app.end_topic(tenant uuid, about uuid, topic text, reason text) RETURNS void
+-- A topic that has ended: nodes ask anew whether the sessions that hold it are admitted, and close those that are not
+-- (so whatever ends a topic here, `admitted` in devices.sql or admit_staff must notice). A stay's ends with the stay,
+-- and when the stay moves to another room, whose tablet then asks for it; a device's ends when the device is no longer
+-- what its token says: another state, place or credential (but not when the next credential takes its place, which is
+-- how credentials are rotated), and when a guest moves in, because its token does not name the stay yet; a hotel's
+-- ends when the hotel is suspended, has ended, or its contract does not run.
+CREATE FUNCTION app.end_topic(tenant uuid, about uuid, topic text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     seq bigint := app.take_head(tenant);
 BEGIN
     INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
-    VALUES (tenant, seq, 'topic.ended', about, ARRAY[topic], json_build_object('topic', topic, 'reason', reason));
+    VALUES (tenant, seq, 'topic.ended', about, ARRAY[topic], json_build_object('topic', topic));
     PERFORM app.ring_bell();
 END
 $$;
 CREATE FUNCTION app.log_topic_end() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM app.end_topic(NEW.tenant_id, NEW.id, format('%s:%s', TG_ARGV[0], NEW.id), 'revoked');
+    PERFORM app.end_topic(NEW.tenant_id, NEW.id, format('%s:%s', TG_ARGV[0], NEW.id));
     RETURN NULL;
 END
 $$;
@@ -1080,11 +1430,42 @@ CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.stays
 CREATE CONSTRAINT TRIGGER log_end AFTER UPDATE ON app.device_rooms
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     WHEN (OLD.status = 'active' AND OLD.deleted_at IS NULL
-          AND ((NEW.status, NEW.deleted_at, NEW.room_number, NEW.stations)
-                  IS DISTINCT FROM (OLD.status, OLD.deleted_at, OLD.room_number, OLD.stations)
+          AND ((NEW.status, NEW.deleted_at, NEW.room_number, NEW.floor, NEW.stations)
+                  IS DISTINCT FROM (OLD.status, OLD.deleted_at, OLD.room_number, OLD.floor, OLD.stations)
               OR NEW.credential_hash IS DISTINCT FROM OLD.credential_hash
                   AND NEW.credential_hash IS DISTINCT FROM OLD.next_credential_hash))
     EXECUTE FUNCTION app.log_topic_end('device');
+-- The phones of a stay, as the screens of that stay know them.
+CREATE VIEW app.phone_documents WITH (security_invoker = true) AS
+SELECT
+    d.tenant_id,
+    d.id,
+    d.stay_id,
+    d.created_at,
+    json_build_object('id', d.id, 'connected_at', app.iso(d.created_at)) AS document
+FROM app.device_rooms AS d
+WHERE d.device_type = 'phone' AND d.status = 'active' AND d.deleted_at IS NULL;
+GRANT SELECT ON app.phone_documents TO hub_api, hub_admin, hub_log;
+CREATE FUNCTION app.log_phone() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seq bigint := app.take_head(NEW.tenant_id);
+    phone json := (SELECT p.document FROM app.phone_documents AS p WHERE p.tenant_id = NEW.tenant_id AND p.id = NEW.id);
+BEGIN
+    INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
+    VALUES (NEW.tenant_id, seq, CASE WHEN phone IS NULL THEN 'phone.removed' ELSE 'phone' END, NEW.id,
+            ARRAY['stay:' || NEW.stay_id], coalesce(phone, json_build_object('id', NEW.id)));
+    PERFORM app.ring_bell();
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_phone AFTER INSERT ON app.device_rooms
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.device_type = 'phone' AND NEW.status = 'active')
+    EXECUTE FUNCTION app.log_phone();
+CREATE CONSTRAINT TRIGGER log_phone_update AFTER UPDATE ON app.device_rooms
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.device_type = 'phone' AND (NEW.status, NEW.deleted_at) IS DISTINCT FROM (OLD.status, OLD.deleted_at))
+    EXECUTE FUNCTION app.log_phone();
 CREATE FUNCTION app.log_stay_start() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1095,7 +1476,7 @@ BEGIN
         WHERE d.tenant_id = NEW.tenant_id AND d.room_number = NEW.room_number AND d.device_type = 'tablet'
             AND d.status = 'active' AND d.deleted_at IS NULL
     LOOP
-        PERFORM app.end_topic(NEW.tenant_id, tablet, format('device:%s', tablet), 'renew');
+        PERFORM app.end_topic(NEW.tenant_id, tablet, format('device:%s', tablet));
     END LOOP;
     RETURN NULL;
 END
@@ -1105,12 +1486,164 @@ CREATE CONSTRAINT TRIGGER log_start AFTER INSERT ON app.stays
 CREATE CONSTRAINT TRIGGER log_move AFTER UPDATE ON app.stays
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.ended_at IS NULL AND NEW.room_number <> OLD.room_number)
     EXECUTE FUNCTION app.log_stay_start();
+-- What the party of a stay must not eat, as the screens of that stay know it, from the first time that it was said.
+CREATE VIEW app.stay_documents WITH (security_invoker = true) AS
+SELECT
+    s.tenant_id,
+    s.id,
+    json_build_object(
+        'id', s.id,
+        'room_number', s.room_number,
+        'allergens', s.allergens,
+        'allergens_version', s.allergens_version,
+        'allergens_declared_at', app.iso(s.allergens_declared_at)
+    ) AS document
+FROM app.stays AS s
+WHERE s.ended_at IS NULL AND s.allergens_declared_at IS NOT NULL;
+GRANT SELECT ON app.stay_documents TO hub_api, hub_admin, hub_log;
+-- How a kitchen screen is set up, as it knows it itself; what nobody has set is not there.
+CREATE VIEW app.screen_documents WITH (security_invoker = true) AS
+SELECT
+    d.tenant_id,
+    d.id,
+    json_build_object('id', d.id, 'name', d.device_name, 'stations', d.stations, 'settings', d.settings) AS document
+FROM app.device_rooms AS d
+WHERE d.device_type = 'kitchen_screen' AND d.status <> 'retired' AND d.deleted_at IS NULL;
+GRANT SELECT ON app.screen_documents TO hub_api, hub_admin, hub_log;
+-- A tablet that is silent while its room waits for an order: the kitchen knows that nobody reads what it says there.
+CREATE VIEW app.silent_tablet_documents WITH (security_invoker = true) AS
+SELECT
+    p.tenant_id,
+    p.device_id AS id,
+    json_build_object(
+        'id', p.device_id, 'room_number', p.silent_room, 'last_seen_at', app.iso(p.last_seen_at)
+    ) AS document
+FROM app.device_presence AS p
+WHERE p.silent_room IS NOT NULL;
+GRANT SELECT ON app.silent_tablet_documents TO hub_api, hub_admin, hub_log;
+-- Tells the document of one row, which this transaction holds, or that there is none any more.
+CREATE FUNCTION app.tell(tenant uuid, about uuid, topic text, kind text, document json) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seq bigint := app.take_head(tenant);
+BEGIN
+    INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
+    VALUES (tenant, seq, kind || CASE WHEN document IS NULL THEN '.removed' ELSE '' END, about, ARRAY[topic],
+            coalesce(document, json_build_object('id', about)));
+    PERFORM app.ring_bell();
+END
+$$;
+CREATE FUNCTION app.log_stay() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM app.tell(NEW.tenant_id, NEW.id, 'stay:' || NEW.id, 'stay', (
+        SELECT d.document FROM app.stay_documents AS d WHERE d.tenant_id = NEW.tenant_id AND d.id = NEW.id
+    ));
+    RETURN NULL;
+END
+$$;
+-- After log_start and log_move by their names: who comes back from what these end has the document still before them.
+CREATE CONSTRAINT TRIGGER log_stay AFTER INSERT ON app.stays
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.ended_at IS NULL AND NEW.allergens_declared_at IS NOT NULL)
+    EXECUTE FUNCTION app.log_stay();
+CREATE CONSTRAINT TRIGGER log_stay_update AFTER UPDATE ON app.stays
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.ended_at IS NULL
+          AND ((NEW.allergens, NEW.allergens_version, NEW.allergens_declared_at)
+                  IS DISTINCT FROM (OLD.allergens, OLD.allergens_version, OLD.allergens_declared_at)
+              OR NEW.allergens_declared_at IS NOT NULL AND NEW.room_number <> OLD.room_number))
+    EXECUTE FUNCTION app.log_stay();
+CREATE FUNCTION app.log_screen() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM app.tell(NEW.tenant_id, NEW.id, 'device:' || NEW.id, 'screen', (
+        SELECT d.document FROM app.screen_documents AS d WHERE d.tenant_id = NEW.tenant_id AND d.id = NEW.id
+    ));
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_screen AFTER INSERT ON app.device_rooms
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.device_type = 'kitchen_screen')
+    EXECUTE FUNCTION app.log_screen();
+CREATE CONSTRAINT TRIGGER log_screen_update AFTER UPDATE ON app.device_rooms
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.device_type = 'kitchen_screen'
+          AND (NEW.device_name, NEW.stations, NEW.settings, NEW.status = 'retired', NEW.deleted_at)
+              IS DISTINCT FROM (OLD.device_name, OLD.stations, OLD.settings, OLD.status = 'retired', OLD.deleted_at))
+    EXECUTE FUNCTION app.log_screen();
+CREATE FUNCTION app.log_silence() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM app.tell(NEW.tenant_id, NEW.device_id, 'kitchen', 'silent_tablet', (
+        SELECT d.document FROM app.silent_tablet_documents AS d
+        WHERE d.tenant_id = NEW.tenant_id AND d.id = NEW.device_id
+    ));
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_silence AFTER UPDATE ON app.device_presence
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.silent_room IS DISTINCT FROM OLD.silent_room
+          OR NEW.silent_room IS NOT NULL AND NEW.last_seen_at <> OLD.last_seen_at)
+    EXECUTE FUNCTION app.log_silence();
+-- Tablets of which it is not told yet that an order is under way in their `room`, or no more (NULL): what to tell of those
+-- that are silent. Begins with the orders under way: they are few, whatever the number of tablets.
+CREATE VIEW app.silence_changes WITH (security_invoker = true) AS
+SELECT p.tenant_id, p.device_id, p.last_seen_at, w.room_number AS room
+FROM (
+    SELECT DISTINCT d.tenant_id, d.id, d.room_number
+    FROM app.orders AS o
+    JOIN app.device_rooms AS d
+        ON d.tenant_id = o.tenant_id AND d.room_number = o.room_number AND d.device_type = 'tablet'
+        AND d.status = 'active' AND d.deleted_at IS NULL
+    WHERE o.status IN ('received', 'cooking', 'ready', 'delivering')
+) AS w
+JOIN app.device_presence AS p ON p.tenant_id = w.tenant_id AND p.device_id = w.id
+WHERE p.silent_room IS DISTINCT FROM w.room_number
+UNION ALL
+SELECT p.tenant_id, p.device_id, p.last_seen_at, NULL
+FROM app.device_presence AS p
+WHERE p.silent_room IS NOT NULL AND NOT EXISTS (
+    SELECT FROM app.device_rooms AS d
+    JOIN app.orders AS o ON o.tenant_id = d.tenant_id AND o.room_number = d.room_number
+    WHERE d.tenant_id = p.tenant_id AND d.id = p.device_id AND d.device_type = 'tablet' AND d.status = 'active'
+        AND d.deleted_at IS NULL AND o.status IN ('received', 'cooking', 'ready', 'delivering')
+);
+GRANT SELECT ON app.silence_changes TO hub_api, hub_admin, hub_log;
+
+-- The hotels in which that has changed of tablets that were last heard of before `since`.
+CREATE FUNCTION app.silent_tablets_due(since timestamptz) RETURNS TABLE (tenant_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT DISTINCT c.tenant_id FROM app.silence_changes AS c WHERE c.last_seen_at < since
+$$;
+
+-- Notes it of at most `batch` tablets of a hotel; returns of how many. A row that is being written is of a tablet that
+-- comes or goes: the next round sees it.
+CREATE FUNCTION app.note_silent_tablets(tenant uuid, since timestamptz, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changed integer;
+BEGIN
+    WITH held AS MATERIALIZED (
+        SELECT p.tenant_id, p.device_id, c.room
+        FROM app.silence_changes AS c
+        JOIN app.device_presence AS p ON p.tenant_id = c.tenant_id AND p.device_id = c.device_id
+        WHERE c.tenant_id = tenant AND p.tenant_id = tenant AND p.last_seen_at < since
+        ORDER BY p.device_id LIMIT batch
+        FOR NO KEY UPDATE OF p SKIP LOCKED
+    )
+    UPDATE app.device_presence AS p SET silent_room = held.room
+    FROM held
+    WHERE p.tenant_id = held.tenant_id AND p.device_id = held.device_id;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END
+$$;
 CREATE FUNCTION app.log_tenant_end() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM app.end_topic(
-        NEW.id, NEW.id, 'tenant', app.tenant_state(NEW.status, NEW.contract_start, NEW.contract_end, NEW.time_zone)
-    );
+    PERFORM app.end_topic(NEW.id, NEW.id, 'tenant');
     RETURN NULL;
 END
 $$;
@@ -1193,10 +1726,20 @@ ALTER FUNCTION app.take_head(uuid) OWNER TO hub_log;
 ALTER FUNCTION app.ring_bell() OWNER TO hub_log;
 ALTER FUNCTION app.log_order() OWNER TO hub_log;
 ALTER FUNCTION app.log_menu_item() OWNER TO hub_log;
+ALTER FUNCTION app.log_low_stock() OWNER TO hub_log;
+ALTER FUNCTION app.comebacks_due(interval) OWNER TO hub_log;
+ALTER FUNCTION app.bring_back(uuid, integer) OWNER TO hub_log;
 ALTER FUNCTION app.log_hotel() OWNER TO hub_log;
-ALTER FUNCTION app.end_topic(uuid, uuid, text, text) OWNER TO hub_log;
+ALTER FUNCTION app.end_topic(uuid, uuid, text) OWNER TO hub_log;
 ALTER FUNCTION app.log_topic_end() OWNER TO hub_log;
+ALTER FUNCTION app.log_phone() OWNER TO hub_log;
 ALTER FUNCTION app.log_stay_start() OWNER TO hub_log;
+ALTER FUNCTION app.tell(uuid, uuid, text, text, json) OWNER TO hub_log;
+ALTER FUNCTION app.log_stay() OWNER TO hub_log;
+ALTER FUNCTION app.log_screen() OWNER TO hub_log;
+ALTER FUNCTION app.log_silence() OWNER TO hub_log;
+ALTER FUNCTION app.silent_tablets_due(timestamptz) OWNER TO hub_log;
+ALTER FUNCTION app.note_silent_tablets(uuid, timestamptz, integer) OWNER TO hub_log;
 ALTER FUNCTION app.log_tenant_end() OWNER TO hub_log;
 ALTER FUNCTION app.check_log_origin(bigint, integer) OWNER TO hub_log;
 ALTER FUNCTION app.prune_events(uuid, timestamptz, integer) OWNER TO hub_log;
@@ -1205,6 +1748,9 @@ GRANT EXECUTE ON FUNCTION app.log_timeline() TO hub_relay;
 GRANT EXECUTE ON FUNCTION app.check_log_origin(bigint, integer) TO hub_relay;
 GRANT EXECUTE ON FUNCTION app.prune_operations(uuid, timestamptz, integer) TO hub_relay;
 GRANT EXECUTE ON FUNCTION app.prune_events(uuid, timestamptz, integer) TO hub_relay;
+GRANT EXECUTE ON FUNCTION app.comebacks_due(interval), app.bring_back(uuid, integer) TO hub_relay;
+GRANT EXECUTE ON FUNCTION app.silent_tablets_due(timestamptz), app.note_silent_tablets(uuid, timestamptz, integer)
+    TO hub_relay;
 
 -- == Who gets in =====================================================================================================
 
@@ -1317,7 +1863,7 @@ BEGIN
         WHERE s.tenant_id = NEW.tenant_id AND s.staff_id = NEW.id AND s.ended_at IS NULL AND s.expires_at > now()
         ORDER BY s.id
     LOOP
-        PERFORM app.end_topic(NEW.tenant_id, session, format('session:%s', session), 'renew');
+        PERFORM app.end_topic(NEW.tenant_id, session, format('session:%s', session));
     END LOOP;
     RETURN NULL;
 END
@@ -1485,13 +2031,23 @@ GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text, integer) TO hub_api
 GRANT EXECUTE ON FUNCTION app.admit_staff(uuid, integer) TO hub_api, hub_admin;
 
 -- Deletes at most `batch` of each: a tenant's sign-ins that were over before `before`, refresh tokens that were used and
--- codes that ran out before then. Returns how many went.
+-- codes that ran out before then, phones of guests who had left. Returns how many went.
 CREATE FUNCTION app.prune_sign_ins(tenant uuid, before timestamptz, batch integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     part integer;
     gone integer := 0;
+    phones uuid[] := ARRAY(
+        SELECT d.id
+        FROM app.device_rooms AS d
+        JOIN app.stays AS s ON s.tenant_id = d.tenant_id AND s.id = d.stay_id
+        WHERE d.tenant_id = tenant AND d.device_type = 'phone' AND s.ended_at < before LIMIT batch
+    );
 BEGIN
+    DELETE FROM app.device_presence AS p WHERE p.tenant_id = tenant AND p.device_id = ANY (phones);
+    DELETE FROM app.device_rooms AS d WHERE d.tenant_id = tenant AND d.id = ANY (phones);
+    GET DIAGNOSTICS part = ROW_COUNT;
+    gone := gone + part;
     DELETE FROM app.refresh_tokens AS r
     WHERE r.tenant_id = tenant AND r.ctid = ANY (ARRAY(
         SELECT old.ctid FROM app.refresh_tokens AS old
@@ -1524,22 +2080,39 @@ BEGIN
 END
 $$;
 
--- Empties what at most `batch` of a tenant's stays that ended before `before` say of their guests; returns how many.
+-- Empties what at most `batch` of a tenant's stays that ended before `before`, and at most `batch` of their orders, say of
+-- the guests; returns how many. What a guest must not eat stays with an order for as long as it is open.
 CREATE FUNCTION app.erase_guests(tenant uuid, before timestamptz, batch integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     emptied integer;
+    finished uuid[];
 BEGIN
     UPDATE app.stays AS s
-    SET guest_name_encrypted = NULL, guest_phone_encrypted = NULL, guest_phone_index = NULL
+    SET guest_name_encrypted = NULL, guest_phone_encrypted = NULL, guest_phone_index = NULL,
+        allergens = '{}', allergens_version = NULL, allergens_declared_at = NULL
     WHERE s.tenant_id = tenant AND s.ctid = ANY (ARRAY(
         SELECT old.ctid FROM app.stays AS old
         WHERE old.tenant_id = tenant AND old.ended_at < before
-            AND (old.guest_name_encrypted IS NOT NULL OR old.guest_phone_encrypted IS NOT NULL)
+            AND (old.guest_name_encrypted IS NOT NULL OR old.guest_phone_encrypted IS NOT NULL
+                OR old.allergens_declared_at IS NOT NULL)
         ORDER BY old.ended_at LIMIT batch
     ));
     GET DIAGNOSTICS emptied = ROW_COUNT;
-    RETURN emptied;
+    finished := ARRAY(
+        SELECT o.id
+        FROM app.orders AS o
+        JOIN app.stays AS s ON s.tenant_id = o.tenant_id AND s.id = o.stay_id
+        WHERE o.tenant_id = tenant AND (o.declared_allergens <> '{}' OR o.allergens_version IS NOT NULL)
+            AND o.finished_at IS NOT NULL AND s.ended_at < before
+        ORDER BY o.id LIMIT batch FOR NO KEY UPDATE OF o
+    );
+    -- the orders first: their version rises once
+    UPDATE app.orders AS o SET declared_allergens = '{}', allergens_version = NULL
+    WHERE o.tenant_id = tenant AND o.id = ANY (finished);
+    UPDATE app.order_items AS i SET conflicts = '{}'
+    WHERE i.tenant_id = tenant AND i.order_id = ANY (finished) AND i.conflicts <> '{}';
+    RETURN emptied + cardinality(finished);
 END
 $$;
 GRANT CREATE ON SCHEMA app TO hub_log;
@@ -1915,7 +2488,7 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.staff_sessions FOR 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.staff_codes FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('staff_id', 'code_hash');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.stays FOR EACH ROW
-    EXECUTE FUNCTION app.audit_row('id', 'guest_name_encrypted,guest_phone_encrypted,guest_phone_index');
+    EXECUTE FUNCTION app.audit_row('id', 'guest_name_encrypted,guest_phone_encrypted,guest_phone_index,allergens');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.device_rooms FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('id', 'credential_hash,next_credential_hash,previous_credential_hash');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.pairing_codes FOR EACH ROW
@@ -1925,12 +2498,529 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.menu_items FOR EACH
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.tax_rates FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('tax_class,fulfilment,valid_from', '');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.orders FOR EACH ROW
-    EXECUTE FUNCTION app.audit_row('id', 'delivery_address,special_requests');
+    EXECUTE FUNCTION app.audit_row('id', 'delivery_address,special_requests,declared_allergens');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.order_items FOR EACH ROW
-    EXECUTE FUNCTION app.audit_row('order_id,line', 'note');
+    EXECUTE FUNCTION app.audit_row('order_id,line', 'note,conflicts');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.files FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('id', 'content');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.data_keys FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('id', 'wrapped');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.signing_keys FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('kid', 'wrapped', 'platform');
+
+-- The ladder of an order that nobody sees or accepts, and what goes out of the house with its steps.
+
+-- Addresses of a hotel's own that are told. The secret signs what is sent, and is shown once.
+CREATE TABLE app.webhooks (
+    tenant_id uuid NOT NULL CONSTRAINT webhooks_tenant_fkey REFERENCES app.tenants (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    url text NOT NULL CONSTRAINT webhooks_url_form CHECK (url ~ '^https?://[^[:space:]]+$' AND length(url) <= 2000),
+    secret_encrypted text,
+    events text[] NOT NULL CONSTRAINT webhooks_events_known
+        CHECK (events <@ '{order.unseen,order.unaccepted,order.paged}' AND cardinality(events) > 0),
+    description text CONSTRAINT webhooks_description_length CHECK (length(description) <= 200),
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    deleted_at timestamptz,
+    CONSTRAINT webhooks_pkey PRIMARY KEY (tenant_id, id),
+    -- a secret that nobody needs any more is not kept
+    CONSTRAINT webhooks_deleted_has_no_secret CHECK ((deleted_at IS NULL) = (secret_encrypted IS NOT NULL)),
+    CONSTRAINT webhooks_deleted_is_not_active CHECK (deleted_at IS NULL OR NOT is_active)
+);
+SELECT app.protect_tenant_table('app.webhooks');
+GRANT SELECT, INSERT, UPDATE ON app.webhooks TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.webhooks TO hub_admin;
+GRANT SELECT ON app.webhooks TO hub_log;
+CREATE POLICY log ON app.webhooks FOR SELECT TO hub_log USING (true);
+CREATE TRIGGER touch BEFORE UPDATE ON app.webhooks FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.webhooks FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.webhooks FOR EACH ROW
+    EXECUTE FUNCTION app.audit_row('id', 'secret_encrypted');
+
+-- What is on its way: to one of these addresses, or as a letter to a member of staff. Written in the transaction of what
+-- it tells of, tried until it is delivered or too old. Not audited: the order and the address are, and this is the
+-- record of what became of them.
+CREATE TABLE app.deliveries (
+    tenant_id uuid NOT NULL CONSTRAINT deliveries_tenant_fkey REFERENCES app.tenants (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    webhook_id uuid,
+    staff_id uuid,
+    order_id uuid,
+    kind text NOT NULL CONSTRAINT deliveries_kind_known
+        CHECK (kind IN ('order.unseen', 'order.unaccepted', 'order.paged', 'webhook.test')),
+    -- as it is signed and sent
+    payload json NOT NULL,
+    attempts integer NOT NULL DEFAULT 0 CONSTRAINT deliveries_attempts_not_negative CHECK (attempts >= 0),
+    -- NULL: it is not tried any more
+    next_attempt_at timestamptz DEFAULT now(),
+    delivered_at timestamptz,
+    last_attempt_at timestamptz,
+    last_status integer,
+    last_error text CONSTRAINT deliveries_last_error_form CHECK (last_error ~ '^[a-z_]{1,40}$'),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT deliveries_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT deliveries_webhook_fkey FOREIGN KEY (tenant_id, webhook_id) REFERENCES app.webhooks (tenant_id, id),
+    CONSTRAINT deliveries_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES app.staff (tenant_id, id),
+    CONSTRAINT deliveries_order_fkey FOREIGN KEY (tenant_id, order_id)
+        REFERENCES app.orders (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT deliveries_one_addressee CHECK ((webhook_id IS NULL) <> (staff_id IS NULL)),
+    CONSTRAINT deliveries_delivered_is_over CHECK (delivered_at IS NULL OR next_attempt_at IS NULL)
+) WITH (fillfactor = 85);
+-- each step of an order goes to everybody once, whoever raises it
+CREATE UNIQUE INDEX deliveries_once ON app.deliveries (tenant_id, order_id, kind, coalesce(webhook_id, staff_id))
+    WHERE order_id IS NOT NULL;
+-- what waits for each addressee, in the order in which it goes
+CREATE INDEX deliveries_waiting
+    ON app.deliveries ((coalesce(webhook_id, staff_id)), (kind <> 'webhook.test'), created_at, id)
+    WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_of_webhook ON app.deliveries (tenant_id, webhook_id, created_at DESC) WHERE webhook_id IS NOT NULL;
+CREATE INDEX deliveries_age ON app.deliveries (tenant_id, created_at);
+SELECT app.protect_tenant_table('app.deliveries');
+GRANT SELECT, INSERT, UPDATE ON app.deliveries TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.deliveries TO hub_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.deliveries TO hub_log;
+CREATE POLICY log ON app.deliveries TO hub_log USING (true) WITH CHECK (true);
+CREATE TRIGGER touch BEFORE UPDATE ON app.deliveries FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+
+-- The steps that are still to come for orders that nobody has accepted, and when. Counted from when the database stored
+-- the order: the clock of the node that placed it may be wrong. `unseen` and `hook` are for those that no screen has shown.
+-- Nobody waits for what the guest has taken from the room's own fridge.
+CREATE VIEW app.order_alerts WITH (security_invoker = true) AS
+SELECT
+    o.tenant_id,
+    o.id AS order_id,
+    coalesce(o.fire_at, o.created_at) AS waiting_since,
+    s.place,
+    s.step,
+    greatest(o.created_at, o.fire_at) + make_interval(secs => s.seconds) AS due_at
+FROM app.orders AS o
+JOIN app.tenants AS t ON t.id = o.tenant_id
+CROSS JOIN LATERAL (
+    VALUES
+        (1, 'unseen', coalesce((t.settings ->> 'alert_unseen_seconds')::integer, 10), o.shown_at IS NULL),
+        (2, 'hook', coalesce((t.settings ->> 'alert_hook_seconds')::integer, 30), o.shown_at IS NULL),
+        (3, 'chime', coalesce((t.settings ->> 'alert_chime_seconds')::integer, 90), true),
+        (4, 'page', coalesce((t.settings ->> 'alert_page_seconds')::integer, 180), true)
+) AS s (place, step, seconds, applies)
+WHERE o.status = 'received' AND o.accepted_at IS NULL AND NOT o.alerts ? 'page' AND o.version > 0
+    AND o.delivery_type <> 'fridge' AND s.applies AND NOT o.alerts ? s.step;
+GRANT SELECT ON app.order_alerts TO hub_api, hub_admin, hub_log;
+
+-- The hotels with a step that is due within `ahead`, and in how many seconds; less than 0 is late. In one that is not
+-- served nobody could accept an order. The orders come first: they are few, whatever the number of hotels.
+CREATE FUNCTION app.alerts_due(ahead interval) RETURNS TABLE (tenant_id uuid, seconds double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH due AS MATERIALIZED (
+        SELECT a.tenant_id, min(a.due_at) AS due_at
+        FROM app.order_alerts AS a
+        WHERE a.waiting_since <= now() + ahead AND a.due_at <= now() + ahead
+        GROUP BY a.tenant_id
+    )
+    SELECT due.tenant_id, extract(epoch FROM due.due_at - now())::double precision
+    FROM due
+    JOIN app.tenants AS t ON t.id = due.tenant_id
+    WHERE app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) = 'active'
+    ORDER BY due.due_at
+$$;
+
+-- Takes the steps of a hotel that are due, for at most `batch` orders, each once: who comes second waits for no order
+-- that another one has, and looks again at each that it has got. With the steps goes what they send out: to the hotel's
+-- addresses, and with `letters` to its managers. Returns what was taken.
+CREATE FUNCTION app.raise_alerts(tenant uuid, letters boolean, batch integer)
+RETURNS TABLE (order_id uuid, step text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    taken uuid;
+    due text[];
+    is_sent record;
+    body json;
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM app.tenants AS t
+        WHERE t.id = tenant AND app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) = 'active'
+    ) THEN
+        RETURN;
+    END IF;
+    FOR taken IN
+        SELECT o.id FROM app.orders AS o
+        WHERE o.tenant_id = tenant AND coalesce(o.fire_at, o.created_at) <= now()
+            AND o.status = 'received' AND o.accepted_at IS NULL AND NOT o.alerts ? 'page'
+            AND EXISTS (
+                SELECT FROM app.order_alerts AS a
+                WHERE a.tenant_id = o.tenant_id AND a.order_id = o.id AND a.due_at <= now()
+            )
+        ORDER BY o.id LIMIT batch
+        FOR NO KEY UPDATE OF o SKIP LOCKED
+    LOOP
+        due := ARRAY(
+            SELECT a.step FROM app.order_alerts AS a
+            WHERE a.tenant_id = tenant AND a.order_id = taken AND a.due_at <= now()
+            ORDER BY a.place
+        );
+        CONTINUE WHEN cardinality(due) = 0;
+        UPDATE app.orders AS o
+        SET alerts = o.alerts || (SELECT jsonb_object_agg(one, app.iso(now())) FROM unnest(due) AS one)
+        WHERE o.tenant_id = tenant AND o.id = taken;
+        FOR is_sent IN
+            SELECT s.step, s.kind
+            FROM (VALUES ('hook', 'order.unseen'), ('chime', 'order.unaccepted'), ('page', 'order.paged')) AS s (step, kind)
+            WHERE s.step = ANY (due)
+            ORDER BY array_position(due, s.step)
+        LOOP
+            SELECT row_to_json(told) INTO body
+            FROM (
+                SELECT
+                    is_sent.kind AS type,
+                    app.iso(now()) AS timestamp,
+                    (
+                        SELECT row_to_json(data)
+                        FROM (
+                            SELECT
+                                o.id AS order_id, o.order_number, o.room_number, is_sent.step, o.channel,
+                                app.iso(o.placed_at) AS placed_at, app.iso(o.fire_at) AS fire_at,
+                                app.iso(o.shown_at) AS shown_at
+                            FROM app.orders AS o WHERE o.tenant_id = tenant AND o.id = taken
+                        ) AS data
+                    ) AS data
+            ) AS told;
+            INSERT INTO app.deliveries (tenant_id, webhook_id, order_id, kind, payload)
+            SELECT w.tenant_id, w.id, taken, is_sent.kind, body FROM app.webhooks AS w
+            WHERE w.tenant_id = tenant AND w.is_active AND w.events @> ARRAY[is_sent.kind]
+            ON CONFLICT DO NOTHING;
+            IF letters AND is_sent.step = 'page' THEN
+                INSERT INTO app.deliveries (tenant_id, staff_id, order_id, kind, payload)
+                SELECT p.tenant_id, p.id, taken, is_sent.kind, body FROM app.staff AS p
+                WHERE p.tenant_id = tenant AND p.role = 'manager' AND p.is_active AND p.email_verified
+                    AND p.deleted_at IS NULL
+                ON CONFLICT DO NOTHING;
+            END IF;
+        END LOOP;
+        RETURN QUERY SELECT taken, one FROM unnest(due) AS one;
+    END LOOP;
+END
+$$;
+
+-- Takes deliveries that are due, letters or the others: at most `most`, one to each addressee, a test or else the oldest,
+-- from hotels that are served. None to those that are `busy`, and to those that are `resting` only what somebody tries them
+-- with. A hotel has at most `share` at once, and those that are under way stand in `under_way`, each with its hotel; who has
+-- the fewest comes first. Looks at the addressees one by one, and so at no more of a long line than its head. Nobody else
+-- takes what is taken for the time of the lease: whoever takes one and dies has not lost it.
+CREATE FUNCTION app.claim_deliveries(
+    letters boolean, busy uuid[], resting uuid[], under_way uuid[], share integer, most integer, lease interval
+)
+RETURNS TABLE (tenant_id uuid, id uuid, webhook_id uuid, staff_id uuid, kind text, payload text, attempts integer,
+               created_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE waiting AS (
+        (
+            SELECT coalesce(d.webhook_id, d.staff_id) AS addressee
+            FROM app.deliveries AS d WHERE d.next_attempt_at IS NOT NULL
+            ORDER BY 1 LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT coalesce(d.webhook_id, d.staff_id)
+            FROM app.deliveries AS d
+            WHERE d.next_attempt_at IS NOT NULL AND coalesce(d.webhook_id, d.staff_id) > w.addressee
+            ORDER BY 1 LIMIT 1
+        )
+        FROM waiting AS w WHERE w.addressee IS NOT NULL
+    ), head AS MATERIALIZED (
+        SELECT d.tenant_id, d.id, d.next_attempt_at
+        FROM waiting AS w
+        CROSS JOIN LATERAL (
+            SELECT d.tenant_id, d.id, d.kind, d.next_attempt_at
+            FROM app.deliveries AS d
+            WHERE coalesce(d.webhook_id, d.staff_id) = w.addressee AND (d.staff_id IS NOT NULL) = letters
+                AND d.next_attempt_at <= now() AND d.created_at > now() - interval '24 hours'
+            ORDER BY d.kind <> 'webhook.test', d.created_at, d.id LIMIT 1
+        ) AS d
+        WHERE w.addressee NOT IN (SELECT unnest(busy))
+            AND (d.kind = 'webhook.test' OR w.addressee NOT IN (SELECT unnest(resting)))
+    ), turn AS MATERIALIZED (
+        SELECT
+            h.tenant_id, h.id, h.next_attempt_at,
+            (SELECT count(*) FROM unnest(under_way) AS hotel WHERE hotel = h.tenant_id)
+                + row_number() OVER (PARTITION BY h.tenant_id ORDER BY h.next_attempt_at, h.id) AS place
+        FROM head AS h
+        JOIN app.tenants AS t ON t.id = h.tenant_id
+        WHERE app.tenant_state(t.status, t.contract_start, t.contract_end, t.time_zone) = 'active'
+    ), mine AS MATERIALIZED (
+        SELECT d.tenant_id, d.id
+        FROM turn
+        JOIN app.deliveries AS d ON d.tenant_id = turn.tenant_id AND d.id = turn.id
+        -- looked at again under the lock, and in a form that no plan reads all that wait for
+        WHERE turn.place <= share AND coalesce(d.next_attempt_at, 'infinity') <= now()
+        ORDER BY turn.place, turn.next_attempt_at, turn.id LIMIT most
+        FOR NO KEY UPDATE OF d SKIP LOCKED
+    )
+    UPDATE app.deliveries AS d
+    SET attempts = d.attempts + 1, last_attempt_at = now(), next_attempt_at = now() + lease
+    FROM mine
+    WHERE d.tenant_id = mine.tenant_id AND d.id = mine.id
+    RETURNING d.tenant_id, d.id, d.webhook_id, d.staff_id, d.kind, d.payload::text, d.attempts, d.created_at;
+END
+$$;
+
+-- Deletes at most `batch` of a tenant's deliveries made before `before`; returns how many went.
+CREATE FUNCTION app.prune_deliveries(tenant uuid, before timestamptz, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone integer;
+BEGIN
+    DELETE FROM app.deliveries AS d
+    WHERE d.tenant_id = tenant AND d.ctid = ANY (ARRAY(
+        SELECT old.ctid FROM app.deliveries AS old
+        WHERE old.tenant_id = tenant AND old.created_at < before
+        ORDER BY old.created_at LIMIT batch
+    ));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END
+$$;
+
+GRANT CREATE ON SCHEMA app TO hub_log;
+ALTER FUNCTION app.alerts_due(interval) OWNER TO hub_log;
+ALTER FUNCTION app.raise_alerts(uuid, boolean, integer) OWNER TO hub_log;
+ALTER FUNCTION app.claim_deliveries(boolean, uuid[], uuid[], uuid[], integer, integer, interval) OWNER TO hub_log;
+ALTER FUNCTION app.prune_deliveries(uuid, timestamptz, integer) OWNER TO hub_log;
+REVOKE CREATE ON SCHEMA app FROM hub_log;
+GRANT EXECUTE ON FUNCTION app.alerts_due(interval), app.raise_alerts(uuid, boolean, integer),
+    app.claim_deliveries(boolean, uuid[], uuid[], uuid[], integer, integer, interval),
+    app.prune_deliveries(uuid, timestamptz, integer) TO hub_relay;
+
+-- Pages of a hotel's own for its guests: breakfast, the bath, how to leave. The content is HTML as hub/pages has cleaned
+-- it; screens show it in a frame that can do nothing, whoever wrote it.
+
+CREATE TABLE app.pages (
+    tenant_id uuid NOT NULL CONSTRAINT pages_tenant_fkey REFERENCES app.tenants (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    slug text NOT NULL CONSTRAINT pages_slug_form CHECK (slug ~ '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$'),
+    title_ja text NOT NULL CONSTRAINT pages_title_ja_length CHECK (length(title_ja) BETWEEN 1 AND 200),
+    title_en text NOT NULL DEFAULT '' CONSTRAINT pages_title_en_length CHECK (length(title_en) <= 200),
+    -- a line below the title in the list of pages
+    summary_ja text NOT NULL DEFAULT '' CONSTRAINT pages_summary_ja_length CHECK (length(summary_ja) <= 300),
+    summary_en text NOT NULL DEFAULT '' CONSTRAINT pages_summary_en_length CHECK (length(summary_en) <= 300),
+    content_ja text NOT NULL DEFAULT '' CONSTRAINT pages_content_ja_length CHECK (length(content_ja) <= 40000),
+    content_en text NOT NULL DEFAULT '' CONSTRAINT pages_content_en_length CHECK (length(content_en) <= 40000),
+    -- where it is shown; NULL is every floor
+    floors text[] CONSTRAINT pages_floors_not_empty CHECK (cardinality(floors) > 0),
+    display_order integer NOT NULL DEFAULT 0,
+    -- guests see it from published_at, which may be to come, to expires_at
+    is_published boolean NOT NULL DEFAULT false,
+    published_at timestamptz,
+    expires_at timestamptz,
+    -- kept by the trigger: whether guests see it now, and when that changes by itself
+    is_shown boolean NOT NULL DEFAULT false,
+    turns_at timestamptz,
+    -- kept by the trigger; and which version this one was made from: the one before it, or one that was restored
+    version integer NOT NULL DEFAULT 1 CONSTRAINT pages_version_positive CHECK (version > 0),
+    parent_version integer CONSTRAINT pages_parent_version_older CHECK (parent_version < version),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    deleted_at timestamptz,
+    CONSTRAINT pages_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT pages_times_in_order CHECK (expires_at > published_at),
+    CONSTRAINT pages_published_in_both_languages
+        CHECK (NOT is_published OR (title_en <> '' AND content_ja <> '' AND content_en <> '')),
+    CONSTRAINT pages_deleted_is_not_published CHECK (deleted_at IS NULL OR NOT is_published)
+);
+CREATE UNIQUE INDEX pages_slug_key ON app.pages (tenant_id, slug) WHERE deleted_at IS NULL;
+CREATE INDEX pages_shown ON app.pages (tenant_id, display_order, id) WHERE is_shown;
+CREATE INDEX pages_turning ON app.pages (turns_at) WHERE turns_at IS NOT NULL;
+SELECT app.protect_tenant_table('app.pages');
+GRANT SELECT, INSERT, UPDATE ON app.pages TO hub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.pages TO hub_admin;
+GRANT SELECT, UPDATE (is_shown), DELETE ON app.pages TO hub_log;
+CREATE POLICY log ON app.pages TO hub_log USING (true) WITH CHECK (true);
+CREATE TRIGGER touch BEFORE UPDATE ON app.pages FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
+CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.pages FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.pages FOR EACH ROW EXECUTE FUNCTION app.audit_row('id', '');
+
+-- The last hundred versions of each page that editors have made, whole. Nobody changes what was.
+CREATE TABLE app.page_histories (
+    tenant_id uuid NOT NULL,
+    page_id uuid NOT NULL,
+    version integer NOT NULL CONSTRAINT page_histories_version_positive CHECK (version > 0),
+    action text NOT NULL CONSTRAINT page_histories_action_known
+        CHECK (action IN ('created', 'changed', 'published', 'scheduled', 'unpublished', 'restored', 'deleted')),
+    -- given by who makes the change, so that a repeated one knows itself
+    change_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    changed_by uuid,
+    parent_version integer,
+    -- the fields that are not as they were in the version before it
+    changed text[] NOT NULL,
+    snapshot jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT page_histories_pkey PRIMARY KEY (tenant_id, page_id, version),
+    CONSTRAINT page_histories_change_key UNIQUE (tenant_id, change_id),
+    CONSTRAINT page_histories_page_fkey FOREIGN KEY (tenant_id, page_id) REFERENCES app.pages (tenant_id, id),
+    CONSTRAINT page_histories_staff_fkey FOREIGN KEY (tenant_id, changed_by) REFERENCES app.staff (tenant_id, id)
+);
+SELECT app.protect_tenant_table('app.page_histories');
+GRANT SELECT, INSERT ON app.page_histories TO hub_api;
+GRANT SELECT, INSERT, DELETE ON app.page_histories TO hub_admin;
+GRANT SELECT, DELETE ON app.page_histories TO hub_log;
+CREATE POLICY log ON app.page_histories TO hub_log USING (true) WITH CHECK (true);
+
+-- What no writer may forget: the version rises with every change, and what guests see follows from the rest.
+CREATE FUNCTION app.stamp_page() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.is_published THEN
+        NEW.published_at := coalesce(NEW.published_at, now());
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        NEW.version := OLD.version;
+        IF (NEW.slug, NEW.title_ja, NEW.title_en, NEW.summary_ja, NEW.summary_en, NEW.content_ja, NEW.content_en,
+            NEW.floors, NEW.display_order, NEW.is_published, NEW.published_at, NEW.expires_at, NEW.deleted_at)
+            IS DISTINCT FROM
+            (OLD.slug, OLD.title_ja, OLD.title_en, OLD.summary_ja, OLD.summary_en, OLD.content_ja, OLD.content_en,
+             OLD.floors, OLD.display_order, OLD.is_published, OLD.published_at, OLD.expires_at, OLD.deleted_at) THEN
+            NEW.version := OLD.version + 1;
+        END IF;
+    END IF;
+    NEW.is_shown := NEW.is_published AND NEW.published_at <= now() AND (NEW.expires_at IS NULL OR NEW.expires_at > now());
+    NEW.turns_at := CASE
+        WHEN NOT NEW.is_published THEN NULL
+        WHEN NEW.published_at > now() THEN NEW.published_at
+        WHEN NEW.expires_at > now() THEN NEW.expires_at
+    END;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON app.pages FOR EACH ROW EXECUTE FUNCTION app.stamp_page();
+
+-- A page as guests see it.
+CREATE VIEW app.page_documents WITH (security_invoker = true) AS
+SELECT
+    page.tenant_id,
+    page.id,
+    page.display_order,
+    page.is_shown AS visible,
+    (
+        SELECT row_to_json(shown)
+        FROM (
+            SELECT
+                page.id,
+                page.slug,
+                page.title_ja,
+                page.title_en,
+                page.summary_ja,
+                page.summary_en,
+                page.content_ja AS html_ja,
+                page.content_en AS html_en,
+                page.display_order,
+                page.floors,
+                app.iso(page.published_at) AS published_at,
+                app.iso(page.expires_at) AS expires_at
+        ) AS shown
+    ) AS document
+FROM app.pages AS page;
+GRANT SELECT ON app.page_documents TO hub_api, hub_admin, hub_log;
+
+CREATE FUNCTION app.log_page() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    page_id uuid := coalesce(NEW.id, OLD.id);
+    page_tenant uuid := coalesce(NEW.tenant_id, OLD.tenant_id);
+    seq bigint := app.take_head(page_tenant);
+    page json := (
+        SELECT d.document FROM app.page_documents AS d
+        WHERE d.tenant_id = page_tenant AND d.id = page_id AND d.visible
+    );
+BEGIN
+    INSERT INTO app.events (tenant_id, seq, kind, subject, topics, payload)
+    VALUES (page_tenant, seq, CASE WHEN page IS NULL THEN 'page.removed' ELSE 'page' END, page_id, ARRAY['pages'],
+            coalesce(page, json_build_object('id', page_id)));
+    PERFORM app.ring_bell();
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER log_insert AFTER INSERT ON app.pages
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.is_shown) EXECUTE FUNCTION app.log_page();
+CREATE CONSTRAINT TRIGGER log_update AFTER UPDATE ON app.pages
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN ((OLD.is_shown OR NEW.is_shown)
+          AND (OLD.is_shown, OLD.slug, OLD.title_ja, OLD.title_en, OLD.summary_ja, OLD.summary_en, OLD.content_ja,
+               OLD.content_en, OLD.floors, OLD.display_order, OLD.published_at, OLD.expires_at)
+              IS DISTINCT FROM
+              (NEW.is_shown, NEW.slug, NEW.title_ja, NEW.title_en, NEW.summary_ja, NEW.summary_en, NEW.content_ja,
+               NEW.content_en, NEW.floors, NEW.display_order, NEW.published_at, NEW.expires_at))
+    EXECUTE FUNCTION app.log_page();
+CREATE CONSTRAINT TRIGGER log_delete AFTER DELETE ON app.pages
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.is_shown) EXECUTE FUNCTION app.log_page();
+
+-- What nobody will look for goes: of a page all but the last hundred versions, of a hotel all but the hundred pages that
+-- were deleted last.
+CREATE FUNCTION app.forget_versions() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM app.page_histories AS past
+    WHERE past.tenant_id = NEW.tenant_id AND past.page_id = NEW.page_id AND past.version <= NEW.version - 100;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER forget_versions AFTER INSERT ON app.page_histories FOR EACH ROW
+    WHEN (NEW.version > 100) EXECUTE FUNCTION app.forget_versions();
+
+CREATE FUNCTION app.forget_pages() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone uuid[] := ARRAY(
+        SELECT page.id FROM app.pages AS page
+        WHERE page.tenant_id = NEW.tenant_id AND page.deleted_at IS NOT NULL
+        ORDER BY page.deleted_at DESC, page.id OFFSET 100
+        FOR UPDATE
+    );
+BEGIN
+    DELETE FROM app.page_histories AS past WHERE past.tenant_id = NEW.tenant_id AND past.page_id = ANY (gone);
+    DELETE FROM app.pages AS page WHERE page.tenant_id = NEW.tenant_id AND page.id = ANY (gone);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER forget_pages AFTER UPDATE OF deleted_at ON app.pages FOR EACH ROW
+    WHEN (OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL) EXECUTE FUNCTION app.forget_pages();
+
+-- Hotels of which a page shall appear or go by itself within that time, and in how many seconds; 0 and less is due.
+CREATE FUNCTION app.pages_due(within interval) RETURNS TABLE (tenant_id uuid, seconds double precision)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT page.tenant_id, extract(epoch FROM min(page.turns_at) - clock_timestamp())::double precision
+    FROM app.pages AS page
+    WHERE page.turns_at <= now() + within
+    GROUP BY page.tenant_id
+    ORDER BY 2
+$$;
+
+-- Shows and hides at most `batch` pages of a hotel whose moment has come; how many. The trigger says what is right now;
+-- a page that somebody changes at this moment waits for the next call.
+CREATE FUNCTION app.turn_pages(tenant uuid, batch integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    turned integer;
+BEGIN
+    UPDATE app.pages AS page SET is_shown = NOT page.is_shown
+    WHERE page.tenant_id = tenant AND page.id = ANY (ARRAY(
+        SELECT due.id FROM app.pages AS due
+        WHERE due.tenant_id = tenant AND due.turns_at <= now()
+        ORDER BY due.turns_at LIMIT batch FOR NO KEY UPDATE SKIP LOCKED
+    ));
+    GET DIAGNOSTICS turned = ROW_COUNT;
+    RETURN turned;
+END
+$$;
+
+GRANT CREATE ON SCHEMA app TO hub_log;
+ALTER FUNCTION app.log_page() OWNER TO hub_log;
+ALTER FUNCTION app.forget_versions() OWNER TO hub_log;
+ALTER FUNCTION app.forget_pages() OWNER TO hub_log;
+ALTER FUNCTION app.pages_due(interval) OWNER TO hub_log;
+ALTER FUNCTION app.turn_pages(uuid, integer) OWNER TO hub_log;
+REVOKE CREATE ON SCHEMA app FROM hub_log;
+GRANT EXECUTE ON FUNCTION app.pages_due(interval), app.turn_pages(uuid, integer) TO hub_relay;

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from uuid import UUID, uuid4
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hub.db.ids import uuid7
 from hub.db.scope import Scope, utc_now
@@ -37,6 +38,25 @@ class Hotel(Struct, frozen=True):
     kitchen_ids: tuple[UUID, ...]
     menu: dict[str, UUID]
 
+    async def phone(self, admin: Connection, room: int = 0, *, seconds: float = 900) -> Principal:
+        """The principal of one more phone of a room's guest."""
+        place = self.rooms[room]
+        phone_id: UUID = await admin.fetchval(
+            "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, room_number, stay_id, status)"
+            " VALUES ($1, 'Phone ' || $2, 'phone', $2, $3, 'active') RETURNING id",
+            self.tenant_id,
+            place.number,
+            place.stay_id,
+        )
+        return Principal(
+            tenant_id=self.tenant_id,
+            id=phone_id,
+            kind="phone",
+            room_number=place.number,
+            stay_id=place.stay_id,
+            expires_at=time.time() + seconds,
+        )
+
     @property
     def kitchen_id(self) -> UUID:
         return self.kitchen_ids[0]
@@ -65,6 +85,16 @@ class Hotel(Struct, frozen=True):
             stations=("kitchen",),
             expires_at=time.time() + seconds,
         )
+
+    async def more_kitchens(self, admin: Connection, count: int) -> list[Principal]:
+        """The principals of so many more screens of all stations."""
+        rows = await admin.fetch(
+            "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, status)"
+            " SELECT $1, 'More', 'kitchen_screen', 'active' FROM generate_series(1, $2::int) RETURNING id",
+            self.tenant_id,
+            count,
+        )
+        return [replace(self.kitchen(), id=row["id"], stations=()) for row in rows]
 
 
 # name, price, tax class, preparation minutes (0 needs no cooking), stock, from 20 on

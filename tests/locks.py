@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from hub.db.pool import Connection
 
 
-async def waiting_for_a_lock(admin: Connection, count: int = 1) -> list[int]:
+async def waiting_for_a_lock(admin: Connection, count: int = 1, *, role: str = "hub_api") -> list[int]:
     """Until that many of the hub's backends on this database wait for a lock; their process ids."""
     async with asyncio.timeout(10):
         while True:
@@ -18,7 +18,8 @@ async def waiting_for_a_lock(admin: Connection, count: int = 1) -> list[int]:
             await admin.execute("SELECT pg_stat_clear_snapshot()")
             rows = await admin.fetch(
                 "SELECT pid FROM pg_stat_activity"
-                " WHERE datname = current_database() AND usename = 'hub_api' AND wait_event_type = 'Lock'"
+                " WHERE datname = current_database() AND usename = $1 AND wait_event_type = 'Lock'",
+                role,
             )
             if len(rows) >= count:
                 return [row["pid"] for row in rows]

@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bench.client import Address
 from bench.pipes import Worker, serve, tell
+from hub.drive.client import Address
 from hub.settings import Settings
 from hub.web.protocol import bounded
 

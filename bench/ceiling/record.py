@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import Struct
 
-from bench.messages import confirmations, dishes
 from hub.db.database import Database
 from hub.db.ids import uuid7
+from hub.drive.messages import confirmations, dishes
 from hub.log.store import Log
 from hub.menu.commands import read_menu
 from hub.operations import Operations

@@ -14,7 +14,7 @@ from bench.place import Meter
 from hub.errors import Unavailable
 
 if TYPE_CHECKING:
-    from bench.plan import Device
+    from hub.drive.seats import Device
     from hub.settings import Settings
 
 CONNECTIONS: Final = 16  # as many as a process of the hub has at most

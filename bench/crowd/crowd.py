@@ -16,7 +16,7 @@ from bench.target import is_loopback
 from hub.errors import InvalidInput, SettingError
 
 if TYPE_CHECKING:
-    from bench.client import Address
+    from hub.drive.client import Address
 
 # Beside its sockets a process has files, pipes and an event loop.
 _SPARE: Final = 100

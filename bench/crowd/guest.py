@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 from msgspec import Struct
 
-from bench import messages
-from bench.frames import masked, upgrade
+from hub.drive import messages
+from hub.drive.frames import masked, upgrade
 
 if TYPE_CHECKING:
     from bench.crowd.worker import Crowd

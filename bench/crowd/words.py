@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
-from bench.client import Address
-from bench.histogram import Histogram
+from hub.drive.client import Address
+from hub.drive.histogram import Histogram
 
 
 class Plan(Struct, frozen=True):

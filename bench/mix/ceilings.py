@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from bench.measure import Site
     from bench.mix.run import Options
     from bench.mix.words import Over
-    from bench.plan import Device
     from bench.report import Row
     from bench.target import Target
+    from hub.drive.seats import Device
 
 
 async def without_hub(options: Options, site: Site, over: Over) -> Row:

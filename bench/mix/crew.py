@@ -15,9 +15,9 @@ from bench.pipes import Worker
 from bench.place import Meter, Used
 
 if TYPE_CHECKING:
-    from bench.client import Address
     from bench.mix.words import Over
-    from bench.plan import Device
+    from hub.drive.client import Address
+    from hub.drive.seats import Device
 
 _LEAD_SECONDS = 0.5
 

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from bench.messages import Dish, confirmations, dishes
-from bench.plan import Device
+from hub.drive.messages import Dish, confirmations, dishes
+from hub.drive.seats import Device
 
 STEPS: Final = ("cooking", "ready", "delivering", "delivered")
 _REMEMBERED: Final = 8

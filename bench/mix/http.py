@@ -8,7 +8,7 @@ import ssl
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from bench.client import Address
+    from hub.drive.client import Address
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _MOST_CONNECTIONS: Final = 256

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 from msgspec import Raw
 
-from bench import messages
-from bench.client import Address, Socket
-from bench.frames import BadFrame
-from bench.messages import Bye, Position, Reply, Snapshot, Welcome, dishes, frames
 from bench.mix.hotel import Hotel, Underway, menu
 from bench.mix.http import Connections
+from hub.drive import messages
+from hub.drive.client import Address, Socket
+from hub.drive.frames import BadFrame
+from hub.drive.messages import Bye, Position, Reply, Snapshot, Welcome, dishes, frames
 from hub.errors import Unavailable
 
 if TYPE_CHECKING:
-    from bench.plan import Device
+    from hub.drive.seats import Device
 
 SECONDS: Final = 30.0  # for an answer
 _JOINS_AT_ONCE: Final = 32

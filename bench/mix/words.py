@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
-from bench.client import Address
-from bench.histogram import Histogram
-from bench.plan import Device
+from hub.drive.client import Address
+from hub.drive.histogram import Histogram
+from hub.drive.seats import Device
 
 Over: TypeAlias = Literal["http", "sockets"]
 # Per thousand. An order takes four bumps to the guest's door, so that as many leave as come in.

@@ -13,12 +13,12 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from bench.metronome import Metronome
 from bench.mix.hotel import STEPS, Hotel, hotels
 from bench.mix.ways import Failed, Http, Sockets, Way
 from bench.mix.words import Asked, Check, Checked, Closed, Go, Joined, Plan, Tally
 from bench.pipes import serve, tell
-from bench.schedule import schedule
+from hub.drive.metronome import Metronome
+from hub.drive.schedule import schedule
 
 _PAUSE_SECONDS: Final = (0.1, 0.6)
 _PAGE: Final = 100

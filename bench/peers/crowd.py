@@ -12,15 +12,15 @@ from typing import Final
 
 import msgspec
 
-from bench.frames import BadFrame
-from bench.histogram import Histogram
-from bench.metronome import Metronome
 from bench.peers.member import Group, Member
 from bench.peers.plan import Batch, Finished, Joined, Plan, Ready
 from bench.peers.post import Post, open_post, spread
 from bench.peers.source import Logged, MadeUp, Prepared, Source
 from bench.peers.speech import speech
 from bench.pipes import serve, tell
+from hub.drive.frames import BadFrame
+from hub.drive.histogram import Histogram
+from hub.drive.metronome import Metronome
 from hub.errors import Unavailable
 
 _JOINS_AT_ONCE: Final = 100

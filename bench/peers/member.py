@@ -8,7 +8,7 @@ import time
 from array import array
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from bench.frames import BadFrame, Message, Opcode, check_upgraded, masked, one_frame, upgrade
+from hub.drive.frames import BadFrame, Message, Opcode, check_upgraded, masked, one_frame, upgrade
 
 if TYPE_CHECKING:
     from bench.peers.speech import Answer, Speech

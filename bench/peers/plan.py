@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from bench.histogram import Histogram
+from hub.drive.histogram import Histogram
 
 ShapeName: TypeAlias = Literal["fanout", "kitchen"]
 

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from bench import messages
+from hub.drive import messages
 
 # Together some 200 bytes, as much as a small order.
 _NOTE: Final = (

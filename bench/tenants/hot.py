@@ -11,8 +11,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from bench.histogram import Histogram
 from hub.db.queries import load_all
+from hub.drive.histogram import Histogram
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
@@ -44,9 +44,9 @@ HOT: Final[dict[str, Arguments]] = {
     "orders.document": lambda p: (p.tenant, p.order, None),
     "orders.active_orders": lambda p: (p.tenant, *_FIRST, 101),
     "orders.active_orders_of_stay": lambda p: (p.tenant, *_FIRST, 101, p.stay),
-    "orders.hotel": lambda p: (p.tenant,),
-    "orders.share_stay": lambda p: (p.tenant, p.stay),
+    "orders.terms": lambda p: (p.tenant, p.stay, datetime.now(UTC), True),
     "orders.menu_items": lambda p: (p.tenant, [p.item]),
+    "orders.basis": lambda p: (p.tenant, p.stay, [p.item], datetime.now(UTC), True),
     "orders.lock_order": lambda p: (p.tenant, p.order, None),
     "log.state": lambda p: (p.tenant, datetime.now(UTC)),
     "log.events_after": lambda p: (p.tenant, 0, 100),

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from bench.crew import assembled
 from bench.hotels import Hotels
-from bench.ledger import Faults
 from bench.measure import Asked, Site, measured
 from bench.place import NO_LIMITS
 from bench.plan import Plan, Tally
@@ -19,10 +18,11 @@ from bench.tenants.bulk import fill
 from bench.tenants.hot import Found, measure
 from bench.tenants.tables import largest_indexes, largest_tables, places_in, tenants
 from hub.db.pool import Role, connect
+from hub.drive.ledger import Faults
 from hub.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
-    from bench.plan import Device
+    from hub.drive.seats import Device
 
 _ASKED: Final = 20  # hotels whose queries are measured
 

@@ -5,7 +5,6 @@ the next tenant."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,6 +17,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from hub.db.commit import committing
 from hub.db.dial import renounce
 from hub.db.pool import DATABASE_ERRORS
 from hub.db.position import UNKNOWN, lsn
@@ -38,8 +38,6 @@ _WAIT_SECONDS: Final = 10.0
 _BEGIN_SECONDS: Final = 3.0
 # With an operation id, which another transaction may hold: the server's lock_timeout, 2 seconds, comes first.
 _CLAIM_SECONDS: Final = 5.0
-# Longer than a disk ever takes: a synchronous standby is away.
-_COMMIT_SECONDS: Final = 10.0
 # For one of a replica's: the primary answers as well.
 _REPLICA_WAIT_SECONDS: Final = 1.0
 POSITION: Final = load("replicas")["position"]
@@ -56,7 +54,7 @@ class DeviceProof(Struct, frozen=True):
     bought the token."""
 
     device_id: UUID
-    device_type: Literal["tablet", "kitchen_screen"]
+    device_type: Literal["tablet", "phone", "kitchen_screen"]
     room_number: str | None
     credential_version: int
 
@@ -327,11 +325,9 @@ async def _reached(connection: Pooled) -> int:
 
 
 async def _commit(connection: Pooled, last: str) -> str:
-    # Whoever gives up ends the connection, and asks for no cancellation: that would only end the wait for a
-    # synchronous standby, and show everybody a change that can still be lost.
-    patience = asyncio.get_running_loop().call_later(_COMMIT_SECONDS, connection.terminate)
     try:
-        return await connection.execute(f"{last}COMMIT", timeout=2 * _COMMIT_SECONDS)
+        with committing(connection) as seconds:
+            return await connection.execute(f"{last}COMMIT", timeout=seconds)
     except asyncpg.PostgresError as error:
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             if connection.is_in_transaction():  # it was the last statement that failed, not the commit
@@ -340,8 +336,3 @@ async def _commit(connection: Pooled, last: str) -> str:
         if (told := refusal(error)) is not None:
             raise told from error
         raise
-    except asyncio.CancelledError:
-        connection.terminate()
-        raise
-    finally:
-        patience.cancel()

@@ -104,9 +104,10 @@ def _shows(screen: Screen, order_id: str, status: str) -> bool:
 
 
 def _orderable(item: dict[str, Any]) -> bool:
-    """Sold at any hour, to anyone, and cooked."""
+    """Sold at any hour, to anyone, with nothing to choose, and cooked."""
     special = item["sold_out"] or item["age_restricted"] or item["start_time"]
-    return not special and item["preparation_minutes"] > 0
+    asks = any(group["min"] for group in item["options"])
+    return not special and not asks and item["preparation_minutes"] > 0
 
 
 async def _claim(host: str, port: int, server: subprocess.Popen[bytes], code: str) -> dict[str, Any]:

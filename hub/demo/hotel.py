@@ -12,12 +12,15 @@ import msgspec
 from hub.db.ids import uuid7
 from hub.db.pool import Role, connect
 from hub.db.queries import load
-from hub.demo.menu import load_menu
+from hub.demo.menu import load_menu, load_pages
 from hub.errors import NotFound
 from hub.security.credentials import digest, new_secret
 from hub.staff import command as staff
+from hub.tenants.store import USUAL_RATES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hub.db.pool import Connection
     from hub.security.permissions import StaffRole
     from hub.settings import Settings
@@ -25,12 +28,14 @@ if TYPE_CHECKING:
 SLUG: Final = "demo"
 NAME: Final = "ホテル灯 Hotel Akari"
 ROOMS: Final = tuple(f"{floor}{number:02}" for floor in range(5, 9) for number in range(1, 6))
-PHONE: Final = "9"
+KITCHEN: Final = "Kitchen"
+CREW: Final = "Kitchen crew"
 PEOPLE: Final[dict[str, tuple[str, StaffRole]]] = {
     "manager@demo.example": ("灯 Akari", "manager"),
     "front@demo.example": ("渚 Nagisa", "front"),
 }
 CODE_LIFE: Final = timedelta(hours=12)
+SERVICE_CHARGE_BP: Final = 1000
 
 _queries = load("demo")
 TENANT: Final = _queries["tenant"]
@@ -38,7 +43,7 @@ INSERT_TENANT: Final = _queries["insert_tenant"]
 INSERT_TABLETS: Final = _queries["insert_tablets"]
 INSERT_KITCHEN: Final = _queries["insert_kitchen"]
 INSERT_MENU: Final = _queries["insert_menu"]
-INSERT_TAX_RATES: Final = _queries["insert_tax_rates"]
+INSERT_PAGES: Final = _queries["insert_pages"]
 OPEN_STAYS: Final = _queries["open_stays"]
 INSERT_CODE: Final = _queries["insert_code"]
 
@@ -72,31 +77,51 @@ async def hire(settings: Settings, tenant_id: UUID) -> str:
     return password
 
 
-async def new_codes(settings: Settings, tenant_id: UUID, rooms: tuple[str | None, ...]) -> list[str]:
-    """A fresh single-use code for the tablet of each room; None stands for the kitchen."""
+async def new_codes(settings: Settings, tenant_id: UUID, places: Sequence[str]) -> list[str]:
+    """A fresh single-use code for each place: the tablet of a room, or a kitchen screen by its name, which is
+    made when it is not there."""
     connection = await connect(settings, Role.ADMIN)
     try:
         codes = []
-        for room in rooms:
+        for place in places:
+            device_id = _device(tenant_id, place)
+            if place not in ROOMS:
+                await connection.execute(INSERT_KITCHEN.text, tenant_id, device_id, place)
             code = new_secret()
-            await connection.execute(INSERT_CODE.text, tenant_id, room, digest(code), CODE_LIFE)
+            await connection.execute(INSERT_CODE.text, tenant_id, device_id, digest(code), CODE_LIFE)
             codes.append(code)
         return codes
     finally:
         await connection.close()
 
 
+def _device(tenant_id: UUID, place: str) -> UUID:
+    return uuid5(tenant_id, f"device {place}")
+
+
 def _settings() -> str:
-    categories = msgspec.to_builtins(load_menu().categories)
-    return msgspec.json.encode({"phone": PHONE, "categories": categories}).decode()
+    menu = load_menu()
+    settings = {
+        "phone": menu.phone,
+        "stations": menu.stations,
+        "categories": menu.categories,
+        "service_charge_bp": SERVICE_CHARGE_BP,
+    }
+    return msgspec.json.encode(settings).decode()
 
 
 async def _furnish(connection: Connection, tenant_id: UUID) -> None:
-    await connection.execute(INSERT_TABLETS.text, tenant_id, [uuid7() for _ in ROOMS], list(ROOMS))
-    await connection.execute(INSERT_KITCHEN.text, tenant_id, uuid7())
+    tablets = [_device(tenant_id, room) for room in ROOMS]
+    await connection.execute(INSERT_TABLETS.text, tenant_id, tablets, list(ROOMS))
+    await connection.execute(INSERT_KITCHEN.text, tenant_id, _device(tenant_id, KITCHEN), KITCHEN)
     items = [
         {**msgspec.to_builtins(item), "id": str(uuid5(tenant_id, item.key)), "display_order": order}
         for order, item in enumerate(load_menu().items)
     ]
     await connection.execute(INSERT_MENU.text, tenant_id, msgspec.json.encode(items).decode())
-    await connection.execute(INSERT_TAX_RATES.text, tenant_id)
+    await connection.execute(USUAL_RATES.text, tenant_id)
+    pages = [
+        {**page, "id": str(uuid5(tenant_id, page["slug"])), "display_order": order}
+        for order, page in enumerate(load_pages())
+    ]
+    await connection.execute(INSERT_PAGES.text, tenant_id, msgspec.json.encode(pages).decode())

@@ -113,7 +113,8 @@ class Devices:
         )
 
     async def token(self, text: str) -> Issued:
-        """A fresh token. Raises Unauthorized for a wrong credential, Forbidden for an inactive device."""
+        """A fresh token. Raises Unauthorized for a wrong credential, Forbidden for an inactive device,
+        StayEnded for the phone of a guest who has left."""
         credential = Credential.parse(text)
         device = await self._admit(credential)
         token, expires_at = self._tokens.issue(
@@ -124,6 +125,7 @@ class Devices:
                 room_number=device.room_number,
                 stay_id=device.stay_id,
                 stations=device.stations,
+                floor=device.floor,
                 access_version=device.credential_version,
                 expires_at=0,
             )
@@ -169,7 +171,8 @@ class Devices:
     async def _admit(self, credential: Credential) -> Device:
         """The device, served, whose present credential this is; the next one becomes it now.
 
-        Raises Unauthorized without saying why; Forbidden, with the state, to those who know the secret.
+        Raises Unauthorized without saying why; Forbidden, with the state, and StayEnded to those who know the
+        secret.
         """
         async with self._database.read(credential.tenant_id, _actor(credential.device_id)) as scope:
             device = await store.device(scope, credential.device_id)

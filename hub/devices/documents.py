@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from hub.devices.model import DeviceType, Status
+from hub.devices.model import DeviceType, PairedType, Status
 from hub.security.words import ROOM_LENGTH
 
 NAME_LENGTH = 200
@@ -25,7 +25,7 @@ Label: TypeAlias = Annotated[str, Meta(max_length=50)]
 class StartPairing(Struct, frozen=True, forbid_unknown_fields=True):
     """`client` is what the device calls itself, for the person who approves it."""
 
-    device_type: DeviceType
+    device_type: PairedType
     client: Annotated[str, Meta(max_length=200)] | None = None
 
 
@@ -65,7 +65,7 @@ class Polled(Struct, frozen=True, omit_defaults=True):
 class WaitingDevice(Struct, frozen=True):
     """What waits behind a code. `client` is the device's own word: show it, do not believe it."""
 
-    device_type: DeviceType
+    device_type: PairedType
     client: str | None
     requested_at: datetime
     expires_at: datetime
@@ -120,7 +120,8 @@ class DevicePage(Struct, frozen=True):
 
 
 class ChangeDevice(Struct, frozen=True, forbid_unknown_fields=True):
-    """Only what is named changes; null empties it. `settings` are replaced as a whole."""
+    """Only what is named changes; null empties it. `settings` are replaced as a whole; those of a kitchen
+    screen are what it may choose itself."""
 
     device_name: Name | UnsetType = UNSET
     room_number: Room | UnsetType | None = UNSET

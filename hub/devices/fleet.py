@@ -13,6 +13,7 @@ from hub.devices import rows
 from hub.devices.documents import NAME_LENGTH, ChangeDevice, FleetDevice, OneDevice
 from hub.devices.model import Action, after
 from hub.devices.pairing import stations_of
+from hub.devices.screens import read_settings
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.security import events
 from hub.security.words import plain_text, room_number
@@ -82,17 +83,19 @@ def _values(wish: ChangeDevice, device: FleetDevice) -> dict[str, object]:
         values["device_name"] = plain_text(wish.device_name, "device_name", NAME_LENGTH)
     if isinstance(wish.stations, tuple):
         if device.device_type != "kitchen_screen" and wish.stations:
-            raise InvalidInput("A tablet has no stations.", field="stations")
+            raise InvalidInput("Only a kitchen screen has stations.", field="stations")
         values["stations"] = stations_of(wish.stations)
     if isinstance(wish.room_number, str):
         if device.device_type != "tablet":
-            raise InvalidInput("A kitchen screen has no room.", field="room_number")
+            raise InvalidInput("Only a tablet can be moved to a room.", field="room_number")
         values["room_number"] = room_number(wish.room_number)
     elif wish.room_number is None and device.device_type == "tablet":
         raise InvalidInput("A tablet needs a room.", field="room_number")
     for name in _LABELS:
         if isinstance(text := values.get(name), str):
             values[name] = plain_text(text, name, _LABEL_LENGTH, empty=True) or None
+    if isinstance(chosen := values.get("settings"), dict) and device.device_type == "kitchen_screen":
+        values["settings"] = read_settings(chosen)
     if len(msgspec.json.encode(values.get("settings", {}))) > _SETTINGS_BYTES:
         raise InvalidInput(f"The settings are over {_SETTINGS_BYTES} bytes.", field="settings")
     return values

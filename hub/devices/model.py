@@ -9,10 +9,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from hub.errors import Forbidden, InvalidTransition, TenantClosed, Unauthorized
+from hub.errors import Forbidden, InvalidTransition, StayEnded, TenantClosed, Unauthorized
 from hub.security.credentials import matches
 
-DeviceType: TypeAlias = Literal["tablet", "kitchen_screen"]
+DeviceType: TypeAlias = Literal["tablet", "kitchen_screen", "phone"]
+# What a member of staff gives a place; a phone comes by the code of a stay.
+PairedType: TypeAlias = Literal["tablet", "kitchen_screen"]
 Status: TypeAlias = Literal["pending", "active", "suspended", "lost", "retired"]
 Action: TypeAlias = Literal["suspend", "resume", "lost", "retire"]
 
@@ -46,11 +48,13 @@ class Match(Enum):
 
 
 class Device(Struct, frozen=True):
-    """A device with what surrounds it; `open_stay_id` is the open stay of a tablet's room."""
+    """A device with what surrounds it; `open_stay_id` is the open stay of a tablet's room, or of a phone that
+    still belongs to it; `stay_over` says that the stay of a phone has ended."""
 
     id: UUID
     device_type: DeviceType
     room_number: str | None
+    floor: str | None
     stations: tuple[str, ...]
     status: Status
     credential_hash: bytes | None
@@ -62,10 +66,11 @@ class Device(Struct, frozen=True):
     tenant_status: str
     tenant_reason: str | None
     open_stay_id: UUID | None
+    stay_over: bool
 
     @property
-    def kind(self) -> Literal["tablet", "kitchen"]:
-        return "tablet" if self.device_type == "tablet" else "kitchen"
+    def kind(self) -> Literal["tablet", "phone", "kitchen"]:
+        return "kitchen" if self.device_type == "kitchen_screen" else self.device_type
 
     @property
     def wipes(self) -> bool:
@@ -100,8 +105,10 @@ def wrong_credential() -> Unauthorized:
 
 
 def check_served(device: Device) -> None:
-    """Raises Forbidden, with the state, unless the device and its hotel are active: for those who know the
-    secret."""
+    """Raises Forbidden, with the state, unless the device and its hotel are active, and StayEnded for a phone
+    whose guest has left: for those who know the secret."""
+    if device.stay_over:
+        raise StayEnded("The stay of this phone has ended.")
     if device.status != "active":
         raise Forbidden(f"This device is {device.status}.", device_status=device.status)
     if device.tenant_status != "active":

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from hub.db.database import Database
     from hub.db.scope import Scope
 
+# Nodes write every 30 s that a session lives; one that was killed leaves its devices marked online.
+SILENT: Final = timedelta(seconds=90)
 _LAST_FLUSH_SECONDS: Final = 2.0
 _log = logging.getLogger(__name__)
 # The generation of a session that was never the latest: the database counts from 1.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from hub.devices.commands import Claim, Claimed, Devices, Issued, Renew, ReportWiped, Rotated, Wiped
 from hub.devices.documents import Poll, Polled, Started, StartPairing
-from hub.errors import Conflict, Forbidden, InvalidInput, TenantClosed, Unauthorized
+from hub.errors import Conflict, Forbidden, StayEnded, TenantClosed, Unauthorized
 from hub.security.limits import Limiter, Rule
 from hub.telemetry.context import current
+from hub.web.context import own_origin
 from hub.web.endpoint import Endpoint, Spec
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from hub.devices.pairing import Pairing
     from hub.web.gate import Gate
 
-_HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")
-_CLOSED: Final = (Unauthorized, Forbidden, TenantClosed)
+_CLOSED: Final = (Unauthorized, Forbidden, StayEnded, TenantClosed)
 
 
 def routes(
@@ -28,7 +27,7 @@ def routes(
 ) -> list[Endpoint]:
     async def start(request: Request) -> Started:
         wish = await gate.read(request, StartPairing)
-        return await pairing.start(wish, public_url or own_origin(request), client_ip())
+        return await pairing.start(wish, public_url or own_origin(), client_ip())
 
     async def poll(request: Request) -> Polled:
         return await pairing.poll(await gate.read(request, Poll))
@@ -134,11 +133,3 @@ def client_ip() -> str | None:
     """Where the request comes from, as far as the hub can know."""
     context = current.get()
     return None if context is None else context.ip
-
-
-def own_origin(request: Request) -> str:
-    """Where the device has found the hub. Anyone can set Host, and only who did reads the answer."""
-    host = request.headers.get("host", "")
-    if not _HOST.fullmatch(host):
-        raise InvalidInput("The header Host is missing, or names no host.", field="Host")
-    return f"{request.url.scheme}://{host}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +13,8 @@ from msgspec import Struct
 from hub.db.pool import DATABASE_ERRORS
 from hub.db.queries import load
 from hub.devices.documents import FleetDevice, WaitingDevice
-from hub.devices.model import DeviceType, Status
+from hub.devices.model import DeviceType, PairedType, Status
+from hub.devices.presence import SILENT
 from hub.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ OPEN_ORDERS = _queries["open_orders"]
 CHANGE_DEVICE = _queries["change_device"]
 READ_DEVICE = _queries["read_device"]
 LIST_DEVICES = _queries["list_devices"]
-
-# Nodes write every 30 s that a session lives; one that was killed leaves its devices marked online.
-_SILENT: Final = timedelta(seconds=90)
 
 
 class Locked(Struct, frozen=True):
@@ -65,7 +63,7 @@ class Filters(Struct, frozen=True):
 
 
 async def start_pairing(
-    pool: Pool, secret: bytes, code: bytes, device_type: DeviceType, client: str | None, life: timedelta
+    pool: Pool, secret: bytes, code: bytes, device_type: PairedType, client: str | None, life: timedelta
 ) -> bool:
     """Let a device wait behind a code; False when another one does. Raises Unavailable."""
     try:
@@ -105,7 +103,7 @@ async def lock_tablets(scope: Scope, room: str) -> list[RoomTablet]:
 
 
 async def add_device(
-    scope: Scope, device_id: UUID, name: str, device_type: DeviceType, room: str | None, stations: list[str]
+    scope: Scope, device_id: UUID, name: str, device_type: PairedType, room: str | None, stations: list[str]
 ) -> None:
     """Raises LimitReached."""
     await scope.execute(ADD_DEVICE, scope.tenant_id, device_id, name, device_type, room, stations)
@@ -153,7 +151,7 @@ async def change_device(scope: Scope, device: FleetDevice) -> None:
 
 
 async def read_device(scope: Scope, device_id: UUID) -> FleetDevice | None:
-    row = await scope.fetchrow(READ_DEVICE, scope.tenant_id, device_id, _SILENT)
+    row = await scope.fetchrow(READ_DEVICE, scope.tenant_id, device_id, SILENT)
     return None if row is None else _device(row)
 
 
@@ -162,7 +160,7 @@ async def list_devices(
 ) -> list[FleetDevice]:
     """At most `limit` devices after a place in the list, oldest first."""
     only = (filters.device_type, filters.status, filters.floor, filters.online)
-    rows = await scope.fetch(LIST_DEVICES, scope.tenant_id, limit, _SILENT, *after, *only)
+    rows = await scope.fetch(LIST_DEVICES, scope.tenant_id, limit, SILENT, *after, *only)
     return [_device(row) for row in rows]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,7 +13,7 @@ import msgspec
 from hub.db.pool import DATABASE_ERRORS
 from hub.db.queries import load
 from hub.devices.model import Device, tenant_closed
-from hub.errors import Conflict, HubError, Unauthorized, Unavailable
+from hub.errors import Conflict, HubError, TokenExpired, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
     from hub.db.pool import Pool
@@ -30,6 +30,8 @@ WIPED = _queries["wiped"]
 OPEN_SESSIONS = _queries["open_sessions"]
 SEE_SESSIONS = _queries["see_sessions"]
 CLOSE_SESSIONS = _queries["close_sessions"]
+INVITE_PHONE = _queries["invite_phone"]
+STAY_EXISTS = _queries["stay_exists"]
 
 
 async def claim_code(auth_pool: Pool, code_hash: bytes, credential_hash: bytes) -> tuple[UUID, UUID] | None:
@@ -48,30 +50,49 @@ async def claim_code(auth_pool: Pool, code_hash: bytes, credential_hash: bytes) 
     return row["tenant_id"], row["device_id"]
 
 
+async def invite_phone(
+    scope: Scope, stay_id: UUID, asking: UUID | None, code_hash: bytes, life: timedelta
+) -> datetime | None:
+    """Until when the code is good; None when the stay is over, or not that of the asking tablet's room."""
+    ends = await scope.fetchval(INVITE_PHONE, scope.tenant_id, stay_id, asking, code_hash, life)
+    return ends if isinstance(ends, datetime) else None
+
+
+async def stay_exists(scope: Scope, stay_id: UUID) -> bool:
+    """Open or ended."""
+    return bool(await scope.fetchval(STAY_EXISTS, scope.tenant_id, stay_id))
+
+
 async def device(scope: Scope, device_id: UUID) -> Device | None:
     row = await scope.fetchrow(DEVICE, scope.tenant_id, device_id)
     return None if row is None else msgspec.convert(dict(row), Device)
 
 
 async def admitted(scope: Scope, asked: Sequence[Principal]) -> list[HubError | None]:
-    """For each of these devices, None, or why it is not served as its token says."""
+    """For each of these devices, None, or why it is not served as its token says: TokenExpired when a fresh
+    token would say it right."""
     rows = await scope.fetch(
         ADMITTED,
         scope.tenant_id,
         [one.id for one in asked],
-        ["tablet" if one.kind == "tablet" else "kitchen_screen" for one in asked],
+        [one.device_type for one in asked],
         [one.room_number for one in asked],
         [one.access_version for one in asked],
         [one.stay_id for one in asked],
+        [one.floor for one in asked],
+        [",".join(one.stations) for one in asked],
     )
     verdicts: list[HubError | None] = [Unauthorized("This session has ended.")] * len(asked)
     for row in rows:
         if row["good"]:
-            closed = row["tenant_status"] != "active"
-            verdicts[row["number"] - 1] = (
-                tenant_closed(row["tenant_status"], row["tenant_reason"]) if closed else None
-            )
+            verdicts[row["number"] - 1] = _verdict(row)
     return verdicts
+
+
+def _verdict(row: asyncpg.Record) -> HubError | None:
+    if row["tenant_status"] != "active":
+        return tenant_closed(row["tenant_status"], row["tenant_reason"])
+    return TokenExpired("Get a fresh token: this device's place has changed.") if row["stale"] else None
 
 
 async def offer_credential(scope: Scope, device_id: UUID, present: bytes, following: bytes) -> bool:

@@ -64,4 +64,5 @@ WALKS: Final = (
     Walk("tenants", _queries["tenants_batch"], _queries["tenants_replace"]),
     Walk("staff", _queries["staff_batch"], _queries["staff_replace"]),
     Walk("stays", _queries["stays_batch"], _queries["stays_replace"]),
+    Walk("webhooks", _queries["webhooks_batch"], _queries["webhooks_replace"]),
 )

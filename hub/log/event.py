@@ -4,10 +4,13 @@ the commits; a new epoch says that the past may have changed."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
+
+# The kind that tells that a topic is over, for whoever was admitted before it.
+ENDED: Final = "topic.ended"
 
 
 def rfc3339(moment: datetime) -> str:

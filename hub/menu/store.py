@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from msgspec import Raw
 
 from hub.db.queries import load
 from hub.db.scope import Scope
 from hub.errors import NotFound
+from hub.menu.hours import Hours, until_next_service
 
 _queries = load("menu")
 MENU = _queries["menu"]
 ITEM = _queries["item"]
 USED_UP = _queries["used_up"]
+SERVICE = _queries["service"]
 SET_SOLD_OUT = _queries["set_sold_out"]
 
 
@@ -36,6 +40,19 @@ async def used_up(scope: Scope, menu_item_id: UUID) -> bool:
     return await scope.fetchval(USED_UP, scope.tenant_id, menu_item_id) is True
 
 
-async def set_sold_out(scope: Scope, menu_item_id: UUID, sold_out: bool) -> None:
+async def next_service(scope: Scope, menu_item_id: UUID) -> datetime | None:
+    """When what is sold out now is served again; None when there is no such item."""
+    row = await scope.fetchrow(SERVICE, scope.tenant_id, menu_item_id)
+    if row is None:
+        return None
+    hours = None
+    if row["start_time"] is not None:
+        days = None if row["days"] is None else tuple(row["days"])
+        hours = Hours(row["start_time"], row["end_time"], days, row["last_order_minutes"])
+    zone = ZoneInfo(row["time_zone"])
+    return until_next_service(hours, scope.now, zone, row["business_day_cutover"])
+
+
+async def set_sold_out(scope: Scope, menu_item_id: UUID, sold_out: bool, until: datetime | None) -> None:
     """Turn the 86 switch; its rows and its event are made only when something changes."""
-    await scope.execute(SET_SOLD_OUT, scope.tenant_id, menu_item_id, sold_out)
+    await scope.execute(SET_SOLD_OUT, scope.tenant_id, menu_item_id, sold_out, until)

@@ -1,5 +1,5 @@
 """Retention: what is old goes, in batches small enough that nobody waits for them: events, answers of
-operations, ended sign-ins, what is known of guests, whole months of the audit.
+operations, ended sign-ins, what was sent out, what is known of guests, whole months of the audit.
 
 One process of the fleet does it, the one that is the relay. A screen whose position lies before what is kept
 gets a snapshot.
@@ -17,6 +17,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from hub.db.commit import write
 from hub.db.pool import DATABASE_ERRORS
 from hub.db.queries import load
 
@@ -30,11 +31,14 @@ TENANTS: Final = _queries["tenants"]
 PRUNE_EVENTS: Final = _queries["prune_events"]
 PRUNE_OPERATIONS: Final = _queries["prune_operations"]
 PRUNE_SIGN_INS: Final = _queries["prune_sign_ins"]
+PRUNE_DELIVERIES: Final = _queries["prune_deliveries"]
 ERASE_GUESTS: Final = _queries["erase_guests"]
 MAKE_AUDIT_PARTITIONS: Final = _queries["make_audit_partitions"]
 DROP_AUDIT_PARTITIONS: Final = _queries["drop_audit_partitions"]
 
 _BATCH: Final = 1000
+# Orders of a guest change in the hotel's log, whose other changes wait for the end of the transaction.
+_GUESTS: Final = 20
 # Between two batches others get their turn.
 _PAUSE_SECONDS: Final = 0.05
 # Months of the audit that stand ready.
@@ -48,6 +52,7 @@ class Kept(Struct, frozen=True):
     events: timedelta
     operations: timedelta
     sign_ins: timedelta
+    deliveries: timedelta
     guests: timedelta
     audit_months: int
 
@@ -69,10 +74,11 @@ class Retention:
         self._clock = clock
         self._kept = kept
         self._of_tenants = (
-            (PRUNE_EVENTS, kept.events),
-            (PRUNE_OPERATIONS, kept.operations),
-            (PRUNE_SIGN_INS, kept.sign_ins),
-            (ERASE_GUESTS, kept.guests),
+            (PRUNE_EVENTS, kept.events, _BATCH),
+            (PRUNE_OPERATIONS, kept.operations, _BATCH),
+            (PRUNE_SIGN_INS, kept.sign_ins, _BATCH),
+            (PRUNE_DELIVERIES, kept.deliveries, _BATCH),
+            (ERASE_GUESTS, kept.guests, _GUESTS),
         )
         self._seconds = every_seconds
 
@@ -93,9 +99,9 @@ class Retention:
         now = await self._now()
         gone = 0
         for row in await self._pool.fetch(TENANTS.text):
-            for query, kept in self._of_tenants:
+            for query, kept, batch in self._of_tenants:
                 try:
-                    gone += await self._empty(query, row["tenant_id"], now - kept)
+                    gone += await self._empty(query, row["tenant_id"], now - kept, batch)
                 except asyncpg.PostgresConnectionError:
                     raise
                 except asyncpg.PostgresError as error:
@@ -110,23 +116,24 @@ class Retention:
 
     async def turn_months(self) -> int:
         """Make the audit's next months, and drop those that are over for long enough; how many it dropped."""
-        await self._pool.fetchval(MAKE_AUDIT_PARTITIONS.text, _AHEAD)
+        await write(self._pool, MAKE_AUDIT_PARTITIONS, _AHEAD)
         now = await self._now()
         months = now.year * 12 + now.month - 1 - self._kept.audit_months
         oldest = datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
-        dropped: int = await self._pool.fetchval(DROP_AUDIT_PARTITIONS.text, oldest)
-        return dropped
+        [(dropped,)] = await write(self._pool, DROP_AUDIT_PARTITIONS, oldest)
+        return int(dropped)
 
     async def _now(self) -> datetime:
         """The earlier of two clocks: one that is wrong must not delete what is young."""
         theirs: datetime = await self._pool.fetchval(NOW.text)
         return min(self._clock(), theirs)
 
-    async def _empty(self, query: Query, tenant_id: UUID, before: datetime) -> int:
+    async def _empty(self, query: Query, tenant_id: UUID, before: datetime, batch: int) -> int:
         total = 0
+        gone: int
         while True:
-            gone: int = await self._pool.fetchval(query.text, tenant_id, before, _BATCH)
+            [(gone,)] = await write(self._pool, query, tenant_id, before, batch)
             total += gone
-            if gone < _BATCH:
+            if gone < batch:
                 return total
             await asyncio.sleep(_PAUSE_SECONDS)

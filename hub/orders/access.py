@@ -11,10 +11,10 @@ from hub.security.principal import Principal
 
 
 def actor_of(principal: Principal) -> Actor:
-    """A tablet acts as its guest, a kitchen screen as the kitchen, staff by their role. Raises Forbidden
-    for a role that has nothing to do with orders."""
+    """A tablet or a phone acts as its guest, a kitchen screen as the kitchen, staff by their role. Raises
+    Forbidden for a role that has nothing to do with orders."""
     match principal.kind:
-        case "tablet":
+        case "tablet" | "phone":
             return Actor(kind="guest", id=principal.id)
         case "kitchen":
             return Actor(kind="kitchen", id=principal.id)
@@ -36,7 +36,7 @@ def stay_of(principal: Principal) -> UUID | None:
     """The stay that a principal is bound to; None for those who see the whole hotel. Raises StayEnded for a
     tablet whose room nobody lives in."""
     match principal.kind:
-        case "tablet":
+        case "tablet" | "phone":
             if principal.stay_id is None:
                 raise stay_ended()
             return principal.stay_id

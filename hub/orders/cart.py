@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
 
-from hub.errors import AgeNotAttested, InvalidInput, ItemUnavailable, NotFound, OutOfStock
-from hub.orders.hours import business_date, is_open
-from hub.orders.messages import CartLine, Quote, QuoteLine
-from hub.orders.pricing import Line, Rounding, TaxRate, rate_on, totals
+from hub.errors import (
+    AgeNotAttested,
+    AllergenConflict,
+    Internal,
+    InvalidInput,
+    ItemUnavailable,
+    NotFound,
+    OutOfStock,
+)
+from hub.menu.documents import Fulfilment, OptionGroup
+from hub.menu.hours import Hours, business_date, next_opening, refusal
+from hub.orders.allergens import contained, in_conflict
+from hub.orders.documents import OrderOption
+from hub.orders.messages import CartLine, Priced, QuoteLine
+from hub.orders.options import choose, snapshot, unit_price
+from hub.orders.pricing import SERVICE, Line, Rounding, TaxRate, find_rate, fulfilment_of, totals
 
 MOST_YEN = 2**31 - 1  # what an amount column holds
 
 
 class Hotel(Struct, frozen=True):
-    """How a hotel prices and counts its days. `rates` are those of room service."""
+    """How a hotel prices and counts its days. `rates` are all of its table."""
 
     time_zone: str
     prices_include_tax: bool
     tax_rounding: Rounding
     business_day_cutover: time
     rates: tuple[TaxRate, ...]
+    service_charge_bp: int
 
     @property
     def zone(self) -> ZoneInfo:
@@ -35,7 +48,7 @@ class Hotel(Struct, frozen=True):
 
 
 class MenuItem(Struct, frozen=True):
-    """A menu item as an order needs it. `stock_quantity` None is unlimited, `allergens` None unknown."""
+    """A menu item as an order needs it. `stock_quantity` None: unlimited; `allergens` None: not confirmed."""
 
     id: UUID
     name_ja: str
@@ -52,10 +65,36 @@ class MenuItem(Struct, frozen=True):
     tax_class: str
     preparation_minutes: int
     station: str
+    options: tuple[OptionGroup, ...]
+    may_contain: tuple[str, ...]
+    fulfilment: Fulfilment
+    days: tuple[int, ...] | None
+    last_order_minutes: int
+    sold_out_until: datetime | None
+
+    @property
+    def hours(self) -> Hours | None:
+        if self.start_time is None or self.end_time is None:
+            return None
+        return Hours(self.start_time, self.end_time, self.days, self.last_order_minutes)
+
+    @property
+    def minutes(self) -> int:
+        """Of preparation, of one portion: nobody prepares what lies in the fridge."""
+        return 0 if self.fulfilment == "fridge" else self.preparation_minutes
+
+    def is_sold_out(self, at: datetime) -> bool:
+        """One that comes back by itself is back at its time, whether or not anybody has turned the switch."""
+        return not self.is_available and (self.sold_out_until is None or at < self.sold_out_until)
 
 
 class NewItem(Struct, frozen=True):
-    """An order line with its snapshots, as it is stored."""
+    """An order line with its snapshots, as it is stored.
+
+    `unit_price` and `allergens` are those of the dish with its options; `allergens` None: one of these is not
+    confirmed. `conflicts` are the declared allergens that cannot be ruled out. `fulfilment` is where this
+    line comes from; its rate goes by where the order does.
+    """
 
     line: int
     menu_item_id: UUID
@@ -64,8 +103,11 @@ class NewItem(Struct, frozen=True):
     description_ja: str | None
     description_en: str | None
     allergens: list[str] | None
+    conflicts: tuple[str, ...]
+    fulfilment: Fulfilment
     tax_class: str
     tax_rate_bp: int
+    options: tuple[OrderOption, ...]
     unit_price: int
     quantity: int
     note: str | None
@@ -78,26 +120,36 @@ class PricedCart(Struct, frozen=True):
     """Lines in the guest's order, numbered from 1; `wanted` sums the quantities of each menu item."""
 
     items: tuple[NewItem, ...]
+    fulfilment: Fulfilment
+    tax_rounding: Rounding
     wanted: dict[UUID, int]
-    quote: Quote
+    price: Priced
 
 
 def price_cart(
-    hotel: Hotel, menu: Mapping[UUID, MenuItem], cart: Sequence[CartLine], now: datetime
+    hotel: Hotel,
+    menu: Mapping[UUID, MenuItem],
+    cart: Sequence[CartLine],
+    at: datetime,
+    *,
+    declared: Sequence[str],
 ) -> PricedCart:
-    """Price a cart at `now`.
+    """Price a cart that is served `at` that moment, to a stay that has declared these allergens. Tax goes by
+    its business day.
 
-    Raises `NotFound` for an item that is not on the menu, `ItemUnavailable` with a list of what is sold out
-    or closed and when it opens, `InvalidInput` for an amount beyond measure.
+    Raises `NotFound` for an item that is not on the menu, `ItemUnavailable` with a list of what has no tax
+    rate, `InvalidInput` for options that do not fit, or an amount beyond measure.
     """
-    for index, line in enumerate(cart):
-        if line.menu_item_id not in menu:
-            raise NotFound("this is not on the menu", field=f"lines[{index}].menu_item_id")
-    _check_available(hotel, menu, cart, now)
-    day = hotel.business_date(now)
+    check_on_menu(menu, cart)
+    day = hotel.business_date(at)
+    dishes = [menu[line.menu_item_id] for line in cart]
+    fulfilment = fulfilment_of(dish.fulfilment for dish in dishes)
+    rates = _tax_rates(hotel, dishes, fulfilment, day)
     items = tuple(
-        _new_item(number, line, menu[line.menu_item_id], hotel, day) for number, line in enumerate(cart, 1)
+        _new_item(number, line, dish, declared, rate)
+        for number, (line, dish, rate) in enumerate(zip(cart, dishes, rates, strict=True), 1)
     )
+    service_charge_bp = hotel.service_charge_bp if fulfilment == "room_service" else 0
     wanted: dict[UUID, int] = {}
     for item in items:
         wanted[item.menu_item_id] = wanted.get(item.menu_item_id, 0) + item.quantity
@@ -105,6 +157,8 @@ def price_cart(
         (Line(item.unit_price, item.quantity, item.tax_rate_bp) for item in items),
         prices_include_tax=hotel.prices_include_tax,
         rounding=hotel.tax_rounding,
+        service_charge_bp=service_charge_bp,
+        service_tax_rate_bp=_service_rate(hotel, fulfilment, day) if service_charge_bp else 0,
     )
     if money.total_amount > MOST_YEN:
         raise InvalidInput(f"an order of more than {MOST_YEN} yen is not taken", field="lines")
@@ -117,10 +171,22 @@ def price_cart(
             unit_price=item.unit_price,
             total_price=item.unit_price * item.quantity,
             tax_rate_bp=item.tax_rate_bp,
+            options=item.options,
+            conflicts=item.conflicts,
         )
         for item in items
     )
-    return PricedCart(items=items, wanted=wanted, quote=Quote(lines=lines, **structs.asdict(money)))
+    price = Priced(lines=lines, **structs.asdict(money))
+    return PricedCart(
+        items=items, fulfilment=fulfilment, tax_rounding=hotel.tax_rounding, wanted=wanted, price=price
+    )
+
+
+def check_on_menu(menu: Mapping[UUID, MenuItem], cart: Sequence[CartLine]) -> None:
+    """Raises `NotFound` for an item that is not on the menu."""
+    for index, line in enumerate(cart):
+        if line.menu_item_id not in menu:
+            raise NotFound("this is not on the menu", field=f"lines[{index}].menu_item_id")
 
 
 def check_age(cart: PricedCart, *, attested: bool) -> None:
@@ -131,6 +197,25 @@ def check_age(cart: PricedCart, *, attested: bool) -> None:
             "the guest must confirm to be of age for this order",
             field="age_attested",
             menu_item_ids=restricted,
+        )
+
+
+def check_allergens(cart: PricedCart, *, confirmed: bool) -> None:
+    """Raises `AllergenConflict` for lines with declared allergens, unless the guest wants them all the same.
+
+    Its `conflicts` are a list of `{line, allergens, unconfirmed}`, with lines as the order numbers them, from
+    1; `unconfirmed`: what is in the line is not known, so `allergens` is all that was declared.
+    """
+    conflicts = [
+        {"line": item.line, "allergens": item.conflicts, "unconfirmed": item.allergens is None}
+        for item in cart.items
+        if item.conflicts
+    ]
+    if conflicts and not confirmed:
+        raise AllergenConflict(
+            "this order has, or may have, allergens that the guest has declared: confirm it, or change it",
+            field="allergens_confirmed",
+            conflicts=conflicts,
         )
 
 
@@ -147,35 +232,74 @@ def check_stock(cart: PricedCart, stock: Mapping[UUID, int]) -> dict[UUID, int]:
     return taken
 
 
-def _check_available(
-    hotel: Hotel, menu: Mapping[UUID, MenuItem], cart: Sequence[CartLine], now: datetime
+def check_available(
+    hotel: Hotel, menu: Mapping[UUID, MenuItem], cart: Sequence[CartLine], at: datetime
 ) -> None:
+    """Raises `ItemUnavailable` for lines that the kitchen does not begin at that moment.
+
+    Its `unavailable` are a list of `{field, menu_item_id, reason, opens_at, start_time, end_time}`; a reason
+    is sold_out, closed, last_order or no_tax_rate, `opens_at` None: nobody knows when.
+    """
     refused: list[dict[str, object]] = []
     for index, line in enumerate(cart):
         item = menu[line.menu_item_id]
-        where = {"field": f"lines[{index}].menu_item_id", "menu_item_id": item.id}
-        if not item.is_available:
-            refused.append({**where, "reason": "sold_out"})
-        elif not is_open(item.start_time, item.end_time, now, hotel.zone):
-            refused.append(
-                {
-                    **where,
-                    "reason": "closed",
-                    "start_time": _clock(item.start_time),
-                    "end_time": _clock(item.end_time),
-                }
-            )
+        if item.is_sold_out(at):
+            reason, opens_at = "sold_out", item.sold_out_until
+        elif (closed := refusal(item.hours, at, hotel.zone)) is not None:
+            reason, opens_at = closed, next_opening(item.hours, at, hotel.zone)
+        else:
+            continue
+        refused.append(_refused(index, item, reason, opens_at))
     if refused:
-        raise ItemUnavailable(
-            "some items are not available now", field=f"{refused[0]['field']}", unavailable=refused
+        raise _unavailable("some items are not served at that time", refused)
+
+
+def _tax_rates(hotel: Hotel, dishes: Sequence[MenuItem], fulfilment: Fulfilment, day: date) -> Iterator[int]:
+    """The rate of each line. What a hotel sells from the fridge alone has none beside something that is
+    brought."""
+    rates = [find_rate(hotel.rates, dish.tax_class, fulfilment, day) for dish in dishes]
+    missing = [index for index, rate in enumerate(rates) if rate is None]
+    if missing:
+        classes = ", ".join(dict.fromkeys(dishes[index].tax_class for index in missing))
+        raise _unavailable(
+            f"the hotel has set no tax rate for {classes} as {fulfilment.replace('_', ' ')}",
+            [_refused(index, dishes[index], "no_tax_rate", None) for index in missing],
         )
+    return (rate for rate in rates if rate is not None)
+
+
+def _service_rate(hotel: Hotel, fulfilment: Fulfilment, day: date) -> int:
+    """A charge without a rate cannot be set, and no guest could mend it: it raises `Internal`."""
+    rate = find_rate(hotel.rates, SERVICE, fulfilment, day)
+    if rate is None:
+        raise Internal(f"no tax rate for the service charge on {day.isoformat()}")
+    return rate
+
+
+def _refused(index: int, item: MenuItem, reason: str, opens_at: datetime | None) -> dict[str, object]:
+    return {
+        "field": f"lines[{index}].menu_item_id",
+        "menu_item_id": item.id,
+        "reason": reason,
+        "opens_at": opens_at,
+        "start_time": _clock(item.start_time),
+        "end_time": _clock(item.end_time),
+    }
+
+
+def _unavailable(message: str, refused: Sequence[Mapping[str, object]]) -> ItemUnavailable:
+    return ItemUnavailable(message, field=f"{refused[0]['field']}", unavailable=refused)
 
 
 def _clock(moment: time | None) -> str | None:
     return None if moment is None else f"{moment:%H:%M}"
 
 
-def _new_item(number: int, line: CartLine, item: MenuItem, hotel: Hotel, day: date) -> NewItem:
+def _new_item(
+    number: int, line: CartLine, item: MenuItem, declared: Sequence[str], tax_rate_bp: int
+) -> NewItem:
+    chosen = choose(item.options, line.options, field=f"lines[{number - 1}].options")
+    allergens = contained([item.allergens, *(choice.allergens for _, choice in chosen)])
     return NewItem(
         line=number,
         menu_item_id=item.id,
@@ -183,13 +307,16 @@ def _new_item(number: int, line: CartLine, item: MenuItem, hotel: Hotel, day: da
         name_en=item.name_en,
         description_ja=item.description_ja,
         description_en=item.description_en,
-        allergens=item.allergens,
+        allergens=allergens,
+        conflicts=in_conflict(declared, allergens, item.may_contain),
+        fulfilment=item.fulfilment,
         tax_class=item.tax_class,
-        tax_rate_bp=rate_on(hotel.rates, item.tax_class, day),
-        unit_price=item.price,
+        tax_rate_bp=tax_rate_bp,
+        options=snapshot(chosen),
+        unit_price=unit_price(item.price, chosen),
         quantity=line.quantity,
         note=line.note or None,
         station=item.station,
-        preparation_minutes=item.preparation_minutes,
+        preparation_minutes=item.minutes,
         age_restricted=item.age_restricted,
     )

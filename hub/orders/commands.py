@@ -1,237 +1,236 @@
-"""The order commands. Each runs inside the one transaction of its operation.
+"""The commands that price and place an order, and the table of all order commands. Each runs inside the one
+transaction of its operation.
 
-Locks are taken in one order everywhere: the stay, stock rows by id, the day's counter, the order, its items;
-the log's head comes last, at the commit. A cancellation therefore reads which stock it may touch before it
-locks its order.
+Locks are taken in one order everywhere: the stay, the slots of the kitchen, stock rows by id, the day's
+counter, the order, its items; the log's head comes last, at the commit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime
+from typing import assert_never
 from uuid import UUID
 
-from msgspec import Raw
+from msgspec import Struct, structs
 
 from hub.db.ids import uuid7
 from hub.db.scope import Scope
-from hub.errors import (
-    Conflict,
-    Internal,
-    InvalidInput,
-    NotFound,
-    PriceChanged,
-    VersionMismatch,
-)
+from hub.errors import Forbidden, InvalidInput, LaterThanQuoted, NotFound, PriceChanged
 from hub.operations import Operation
-from hub.orders import recall, store, transitions
-from hub.orders.access import actor_of, stay_ended, stay_of
-from hub.orders.cart import check_age, check_stock, price_cart
+from hub.orders import changes, load, pausing, reading, store
+from hub.orders.access import stay_ended
+from hub.orders.backlog import Backlogs
+from hub.orders.basis import Basis, basis, basis_of_stay, hold_slots, slots, stay_in_room
+from hub.orders.cart import (
+    PricedCart,
+    check_age,
+    check_allergens,
+    check_available,
+    check_on_menu,
+    check_stock,
+    price_cart,
+)
+from hub.orders.documents import Channel
+from hub.orders.load import Kitchen, Offer, Plan, Portions, Slots
 from hub.orders.messages import (
-    AcknowledgeArgs,
-    AdvanceArgs,
-    AdvanceItemArgs,
-    CancelArgs,
-    OrderReply,
+    Cart,
+    Estimate,
     PlaceArgs,
     PlaceReply,
+    Quote,
     QuoteArgs,
     QuoteReply,
-    RecallArgs,
-    SeenArgs,
-    SeenReply,
+    SlotsArgs,
+    SlotsReply,
 )
-from hub.orders.model import Change
-from hub.orders.store import LockedOrder
+from hub.orders.pricing import fulfilment_of
+from hub.orders.serving import Serving
 from hub.security.permissions import Permission
 from hub.security.principal import Principal
 
 
-async def quote(scope: Scope, _: Principal, args: QuoteArgs) -> QuoteReply:
-    """What a cart costs now. Refuses what `place` refuses for the items' sake."""
-    hotel = await store.hotel(scope)
-    menu = await store.menu_items(scope, {line.menu_item_id for line in args.lines})
-    cart = price_cart(hotel, menu, args.lines, scope.now)
-    check_stock(cart, {i.id: i.stock_quantity for i in menu.values() if i.stock_quantity is not None})
-    return QuoteReply(quote=cart.quote)
+class Taking:
+    """How orders are taken, with what was counted lately of the kitchens."""
+
+    def __init__(self) -> None:
+        self._backlogs = Backlogs()
+
+    def operations(self) -> tuple[Operation, ...]:
+        look = Permission.ORDER_READ
+        return (
+            Operation(
+                name="order.quote", args=QuoteArgs, run=self.quote, permission=look, writes=False, once=False
+            ),
+            Operation(
+                name="order.slots",
+                args=SlotsArgs,
+                run=self.offer_slots,
+                permission=look,
+                writes=False,
+                once=False,
+            ),
+            Operation(name="order.place", args=PlaceArgs, run=self.place, permission=Permission.ORDER_PLACE),
+        )
+
+    async def quote(self, scope: Scope, principal: Principal, args: QuoteArgs) -> QuoteReply:
+        """What a cart costs now, and when it is there. Refuses what `place` refuses for the sake of the room,
+        of the items or of the kitchen."""
+        stay_id = await _looked_at(scope, principal, args.room_number)
+        found = await basis(scope, self._backlogs, stay_id, _wanted(args.lines))
+        asked = _asked(found, args.lines, scope.now)
+        _check_begin(found, asked, args, scope.now)
+        plan = _planned(found, asked, args, await slots(scope, asked.kitchen), scope.now)
+        cart = _priced(found, args.lines, plan, scope.now)
+        items = found.menu.values()
+        check_stock(cart, {i.id: i.stock_quantity for i in items if i.stock_quantity is not None})
+        return QuoteReply(quote=_quoted(cart, plan))
+
+    async def place(self, scope: Scope, principal: Principal, args: PlaceArgs) -> PlaceReply:
+        """A new order of the guest's stay, or of a room that staff name: all lines or none.
+
+        Raises StayEnded, NotFound and ItemUnavailable naming lines, KitchenPaused, SlotFull with free times,
+        AgeNotAttested, AllergenConflict, PriceChanged and LaterThanQuoted with the new quote, OutOfStock with
+        what is left.
+        """
+        stay_id, channel = await _guest(scope, principal, args.room_number)
+        found = await basis_of_stay(scope, self._backlogs, stay_id, _wanted(args.lines))
+        if found is None:
+            raise stay_ended()
+        asked = _asked(found, args.lines, scope.now)
+        _check_begin(found, asked, args, scope.now)
+        plan = _planned(found, asked, args, await hold_slots(scope, asked.kitchen), scope.now)
+        cart = _priced(found, args.lines, plan, scope.now)
+        check_age(cart, attested=args.age_attested)
+        check_allergens(cart, confirmed=args.allergens_confirmed)
+        if args.quoted_total is not None and args.quoted_total != cart.price.total_amount:
+            new = _quoted(cart, plan)
+            raise PriceChanged("the price is not the one that was quoted", field="quoted_total", quote=new)
+        if args.quoted_until is not None and plan.last - load.PATIENCE > args.quoted_until:
+            new = _quoted(cart, plan)
+            raise LaterThanQuoted("it would be there later than was said", field="quoted_until", quote=new)
+        if any(item.stock_quantity is not None for item in found.menu.values()):
+            stock = check_stock(cart, await store.lock_stock(scope, cart.wanted))
+            await store.change_stock(scope, {item: -quantity for item, quantity in stock.items()})
+        order = store.NewOrder(
+            stay_id=stay_id,
+            room_number=found.room_number,
+            channel=channel,
+            business_date=found.hotel.business_date(scope.now),
+            special_requests=args.special_requests or None,
+            fire_at=plan.fire_at,
+            due_at=plan.due_at,
+            estimated_delivery_at=plan.last,
+            declared_allergens=found.declared,
+            allergens_version=found.allergens_version,
+        )
+        return PlaceReply(order=await store.insert(scope, uuid7(), order, cart))
+
+    async def offer_slots(self, scope: Scope, principal: Principal, args: SlotsArgs) -> SlotsReply:
+        """The times of the next 24 hours, and whether a cart can be wished for them."""
+        found = await basis(scope, self._backlogs, principal.stay_id, _wanted(args.lines))
+        asked = _asked(found, args.lines, scope.now)
+        return SlotsReply(slots=_offered(asked, await slots(scope, asked.kitchen), scope.now))
 
 
-async def place(scope: Scope, principal: Principal, args: PlaceArgs) -> PlaceReply:
-    """A new order of the tablet's stay: all lines or none.
+class _Asked(Struct, frozen=True):
+    """A cart as its kitchen sees it."""
 
-    Raises StayEnded, NotFound and ItemUnavailable naming lines, AgeNotAttested, PriceChanged with the new
-    quote, OutOfStock with what is left.
-    """
-    stay_id = principal.stay_id
-    wanted = {line.menu_item_id for line in args.lines}
-    basis = None if stay_id is None else await store.basis(scope, stay_id, wanted)
-    if stay_id is None or basis is None:
-        raise stay_ended()
-    hotel, menu = basis.hotel, basis.menu
-    cart = price_cart(hotel, menu, args.lines, scope.now)
-    check_age(cart, attested=args.age_attested)
-    if args.quoted_total is not None and args.quoted_total != cart.quote.total_amount:
-        raise PriceChanged("the price is not the one that was quoted", field="quoted_total", quote=cart.quote)
-    if any(item.stock_quantity is not None for item in menu.values()):
-        taken = check_stock(cart, await store.lock_stock(scope, cart.wanted))
-        await store.change_stock(scope, {item: -quantity for item, quantity in taken.items()})
-    document = await store.insert(
-        scope,
-        uuid7(),
-        hotel,
-        cart,
-        stay_id=stay_id,
-        room_number=basis.room_number,
-        special_requests=args.special_requests or None,
-    )
-    return PlaceReply(order=document)
+    kitchen: Kitchen
+    dishes: list[Portions]
+    served: Serving
 
 
-async def advance(scope: Scope, principal: Principal, args: AdvanceArgs) -> OrderReply:
-    """Move the whole order a step forward."""
-    actor = actor_of(principal)
-    return await _change(
-        scope,
-        principal,
-        args.order_id,
-        lambda locked: transitions.advance(
-            locked.order, args.to, actor, scope.now, id_checked=args.id_checked
-        ),
-        args.expected_version,
-    )
+def _wanted(lines: Cart) -> set[UUID]:
+    return {line.menu_item_id for line in lines}
 
 
-async def advance_item(scope: Scope, principal: Principal, args: AdvanceItemArgs) -> OrderReply:
-    """Move one item a step forward; its order follows."""
-    actor = actor_of(principal)
-    return await _change(
-        scope,
-        principal,
-        args.order_id,
-        lambda locked: transitions.advance_item(locked.order, args.line, args.to, actor, scope.now),
-        args.expected_version,
-    )
+async def _looked_at(scope: Scope, principal: Principal, room_number: str | None) -> UUID | None:
+    """The stay that a quote is for, None where nobody has said. What a room has declared is for those who may
+    order for it."""
+    if room_number is None:
+        return principal.stay_id
+    if not principal.may(Permission.ORDER_PLACE):
+        raise Forbidden("Only staff who take orders may name a room.", field="room_number")
+    stay_id, _ = await _guest(scope, principal, room_number)
+    return stay_id
 
 
-async def recall_order(scope: Scope, principal: Principal, args: RecallArgs) -> OrderReply:
-    """Move an order a step back, or take the actor's own last bump back."""
-    if args.undo and args.items is not None:
-        raise InvalidInput("undo takes back a whole bump, not named items", field="items")
-    actor = actor_of(principal)
-
-    def rule(locked: LockedOrder) -> Change:
-        if args.undo:
-            within = timedelta(seconds=locked.undo_seconds)
-            return recall.undo(locked.order, actor, scope.now, within=within)
-        window = timedelta(minutes=locked.recall_minutes)
-        return recall.recall(locked.order, actor, scope.now, window=window, lines=args.items)
-
-    return await _change(scope, principal, args.order_id, rule, args.expected_version)
-
-
-async def cancel(scope: Scope, principal: Principal, args: CancelArgs) -> OrderReply:
-    """Cancel an order or some of its lines; what nobody has begun goes back into stock."""
-    actor = actor_of(principal)
-    stay_id = stay_of(principal)
-    if stay_id is not None and await store.share_stay(scope, stay_id) is None:
-        raise stay_ended()
-    # Stock is locked before the order. All of it, since what is pending is known only then.
-    menu_item_ids = await store.menu_items_of_order(scope, args.order_id, stay_id)
-    if menu_item_ids is None:
-        raise _no_order()
-    await store.lock_stock(scope, menu_item_ids)
-    return await _change(
-        scope,
-        principal,
-        args.order_id,
-        lambda locked: transitions.cancel(
-            locked.order, actor, scope.now, lines=args.items, reason=args.reason
-        ),
-        args.expected_version,
-    )
+async def _guest(scope: Scope, principal: Principal, room_number: str | None) -> tuple[UUID, Channel]:
+    """The stay that is ordered for, and how the order comes."""
+    match principal.kind:
+        case "tablet" | "phone":
+            if room_number is not None:
+                raise Forbidden("Only staff may name a room.", field="room_number")
+            if principal.stay_id is None:
+                raise stay_ended()
+            return principal.stay_id, principal.kind
+        case "staff":
+            if room_number is None:
+                raise InvalidInput("name the room that the order is for", field="room_number")
+            stay_id = await stay_in_room(scope, room_number)
+            if stay_id is None:
+                raise NotFound("nobody lives in this room", field="room_number")
+            return stay_id, "staff"
+        case "kitchen":
+            raise Forbidden("A kitchen screen places no orders.")
+        case _:
+            assert_never(principal.kind)
 
 
-async def acknowledge(scope: Scope, principal: Principal, args: AcknowledgeArgs) -> OrderReply:
-    """A cook has seen a cancellation."""
-    actor = actor_of(principal)
-    return await _change(
-        scope,
-        principal,
-        args.order_id,
-        lambda locked: transitions.acknowledge(locked.order, actor, scope.now),
-    )
-
-
-async def seen(scope: Scope, _: Principal, args: SeenArgs) -> SeenReply:
-    """A kitchen screen has painted these orders. Ids that are not there are passed over."""
-    return SeenReply(shown=await store.mark_shown(scope, args.order_ids))
-
-
-async def _change(
-    scope: Scope,
-    principal: Principal,
-    order_id: UUID,
-    rule: Callable[[LockedOrder], Change],
-    expected_version: int | None = None,
-) -> OrderReply:
-    """Lock the order, ask the rule, store what it says. Every conflict carries the current order."""
-    stay_id = stay_of(principal)
-    locked = await store.lock(scope, order_id, stay_id)
-    if locked is None:
-        raise _no_order()
-    stale = expected_version is not None and expected_version != locked.order.version
-    try:
-        change = rule(locked)
-        # Two cooks who bump at once want the same: what is done already is no conflict, whatever the version.
-        if stale and not change.noop:
-            raise _stale(expected_version, locked)
-    except Conflict as refusal:
-        refusal = _stale(expected_version, locked) if stale else refusal
-        refusal.details["order"] = await _document(scope, order_id)
-        raise refusal
-    if change.noop:
-        return OrderReply(order=await _document(scope, order_id), noop=True)
-    await store.change_stock(scope, change.restock)
-    return OrderReply(order=await store.save(scope, locked, change), noop=False)
-
-
-def _stale(expected: int | None, locked: LockedOrder) -> VersionMismatch:
-    got = locked.order.version
-    return VersionMismatch(
-        f"the order has changed: expected version {expected}, got {got}",
-        field="expected_version",
-        expected=expected,
-        got=got,
+def _asked(found: Basis, lines: Cart, now: datetime) -> _Asked:
+    """Raises NotFound for what is not on the menu. From the fridge alone, nothing is asked of the kitchen."""
+    check_on_menu(found.menu, lines)
+    items = [found.menu[line.menu_item_id] for line in lines]
+    kitchen = found.kitchen
+    if fulfilment_of(item.fulfilment for item in items) == "fridge":
+        kitchen = load.at_hand(kitchen)
+    return _Asked(
+        kitchen,
+        [
+            Portions(item.station, item.minutes, line.quantity)
+            for item, line in zip(items, lines, strict=True)
+        ],
+        Serving(items, found.hotel.zone, now, now + load.FARTHEST),
     )
 
 
-async def _document(scope: Scope, order_id: UUID) -> Raw:
-    document = await store.document(scope, order_id)
-    if document is None:
-        raise Internal("an order of this transaction has gone")
-    return document
+def _check_begin(found: Basis, asked: _Asked, args: QuoteArgs | PlaceArgs, now: datetime) -> None:
+    """Raises InvalidInput, KitchenPaused or ItemUnavailable for what would not be begun."""
+    due_at = args.due_at
+    if due_at is not None and not now < due_at <= now + load.FARTHEST:
+        raise InvalidInput("choose a time within the next 48 hours", field="due_at")
+    begin = load.begin_for(asked.kitchen, asked.dishes, now, due_at) or now
+    load.check_pause(asked.kitchen, begin)
+    check_available(found.hotel, found.menu, args.lines, begin)
 
 
-def _no_order() -> NotFound:
-    return NotFound("there is no such order", field="order_id")
+def _planned(found: Basis, asked: _Asked, args: QuoteArgs | PlaceArgs, taken: Slots, now: datetime) -> Plan:
+    """When it is made and there."""
+    plan = load.plan(asked.kitchen, taken, asked.dishes, asked.served, now, args.due_at)
+    if plan.fire_at is not None and plan.due_at is None:
+        # it waits for a slot with room
+        check_available(found.hotel, found.menu, args.lines, plan.fire_at)
+    return plan
 
 
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
-        name="order.quote",
-        args=QuoteArgs,
-        run=quote,
-        permission=Permission.ORDER_READ,
-        writes=False,
-        once=False,
-    ),
-    Operation(name="order.place", args=PlaceArgs, run=place, permission=Permission.ORDER_PLACE),
-    Operation(name="order.advance", args=AdvanceArgs, run=advance, permission=Permission.ORDER_DELIVER),
-    Operation(name="item.advance", args=AdvanceItemArgs, run=advance_item, permission=Permission.ORDER_COOK),
-    Operation(name="order.recall", args=RecallArgs, run=recall_order, permission=Permission.ORDER_DELIVER),
-    Operation(name="order.cancel", args=CancelArgs, run=cancel, permission=Permission.ORDER_CANCEL),
-    Operation(
-        name="order.acknowledge", args=AcknowledgeArgs, run=acknowledge, permission=Permission.ORDER_COOK
-    ),
-    Operation(name="order.seen", args=SeenArgs, run=seen, permission=Permission.ORDER_COOK, once=False),
-)
+def _priced(found: Basis, lines: Cart, plan: Plan, now: datetime) -> PricedCart:
+    """A cart at the prices of the day on which it is served."""
+    served_at = plan.due_at or plan.fire_at or now
+    return price_cart(found.hotel, found.menu, lines, served_at, declared=found.declared)
+
+
+def _offered(asked: _Asked, taken: Slots, now: datetime) -> list[Offer]:
+    soonest = now + load.whole(asked.kitchen, asked.dishes)
+    return list(
+        load.offers(asked.kitchen, taken, asked.dishes, asked.served, after=soonest, until=now + load.SOON)
+    )
+
+
+def _quoted(cart: PricedCart, plan: Plan) -> Quote:
+    estimate = Estimate(plan.fire_at, plan.first, plan.last)
+    return Quote(**structs.asdict(cart.price), estimate=estimate)
+
+
+def operations() -> tuple[Operation, ...]:
+    """Every command of orders."""
+    return (*Taking().operations(), *changes.OPERATIONS, *pausing.OPERATIONS, reading.RECENT)

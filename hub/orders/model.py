@@ -6,7 +6,7 @@
 
 An order follows its items: the first one begun makes it cooking, all live ones ready make it ready, all
 cancelled make it cancelled. Delivering and delivered are told by people. The steps themselves are in
-`transitions` and `recall`.
+`transitions` and `recall`; what people say of an order without moving it is in `attention`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ class Item(Struct, frozen=True):
     status: ItemStatus
     needs_cooking: bool
     age_restricted: bool
+    station: str
+    # what the guest had declared and this holds
+    conflicts: tuple[str, ...] = ()
 
 
 class Image(Struct, frozen=True):
@@ -50,6 +53,7 @@ class Image(Struct, frozen=True):
     accepted_at: datetime | None
     ready_at: datetime | None
     finished_at: datetime | None
+    trip_id: UUID | None = None
 
 
 class Bump(Struct, frozen=True):
@@ -64,9 +68,13 @@ class Bump(Struct, frozen=True):
 class OrderState(Struct, frozen=True):
     """An order as the rules see it; moments are aware datetimes.
 
-    `accepted_at` is the first touch by the kitchen. `finished_at` is set when the order is delivered or
-    cancelled. `cancel_acked_at` is None until a cook has seen the latest cancellation, of the order or of
-    some of its items.
+    `accepted_at` is the first touch by a human. `finished_at` is set when the order is delivered or
+    cancelled. `cancel_acked_at` is None until the cooks of all stations that it concerns have seen the latest
+    cancellation, of the order or of some of its items; `cancel_acked_stations` have. The kitchen begins a
+    scheduled order at `fire_at`. `allergy_acked_at` is None until all stations that it concerns have taken
+    note of what conflicts with the guest's declaration, as `allergy_acked_stations` have; it then stays, also
+    when the order is recalled: lines and declaration are those of the moment of ordering, and never change.
+    `trip_id` is shared by the orders that a runner carries together.
     """
 
     id: UUID
@@ -79,6 +87,12 @@ class OrderState(Struct, frozen=True):
     cancelled_at: datetime | None = None
     cancel_reason: str | None = None
     cancel_acked_at: datetime | None = None
+    cancel_acked_stations: tuple[str, ...] = ()
+    fire_at: datetime | None = None
+    rush: bool = False
+    allergy_acked_at: datetime | None = None
+    allergy_acked_stations: tuple[str, ...] = ()
+    trip_id: UUID | None = None
     recall_count: int = 0
     last_bump: Bump | None = None
 
@@ -96,6 +110,25 @@ class OrderState(Struct, frozen=True):
         return self.status == "cancelled" or len(self.live) < len(self.items)
 
     @property
+    def cancelled_items(self) -> tuple[Item, ...]:
+        """What is made no more: all of a cancelled order, also where its items were left as they were."""
+        if self.status == "cancelled":
+            return self.items
+        return tuple(item for item in self.items if item.status == "cancelled")
+
+    @property
+    def conflicting(self) -> tuple[Item, ...]:
+        """The live items that hold what the guest has declared."""
+        return tuple(item for item in self.live if item.conflicts)
+
+    @property
+    def unnoted(self) -> tuple[Item, ...]:
+        """The conflicting items whose stations have not taken note of that."""
+        if self.allergy_acked_at is not None:
+            return ()
+        return tuple(item for item in self.conflicting if item.station not in self.allergy_acked_stations)
+
+    @property
     def image(self) -> Image:
         return Image(
             status=self.status,
@@ -103,6 +136,7 @@ class OrderState(Struct, frozen=True):
             accepted_at=self.accepted_at,
             ready_at=self.ready_at,
             finished_at=self.finished_at,
+            trip_id=self.trip_id,
         )
 
     def item(self, line: int, field: str) -> Item:
@@ -152,8 +186,10 @@ def permit(actor: Actor, kinds: frozenset[ActorKind], action: str) -> None:
         raise Forbidden(f"{actor.kind} may not {action}")
 
 
-def illegal(why: str, expected: Iterable[str], got: str) -> InvalidTransition:
+def illegal(why: str, expected: Iterable[str], got: str, **details: object) -> InvalidTransition:
     """The error of a step that the state does not allow: what would be possible, and what was asked for."""
     steps = list(expected)
     message = f"{why}: expected {' or '.join(steps) or 'nothing'}, got {got}"
-    return InvalidTransition(message, expected=steps, got=got)
+    refusal = InvalidTransition(message, expected=steps, got=got)
+    refusal.details.update(details)
+    return refusal

@@ -8,13 +8,16 @@ from msgspec import Raw
 
 from hub.db.scope import Scope
 from hub.errors import InvalidInput, NotFound
+from hub.operations import Operation
 from hub.orders import store
 from hub.orders.access import stay_ended, stay_of
-from hub.orders.messages import OrderPage
+from hub.orders.messages import OrderPage, RecentArgs, RecentReply
+from hub.security.permissions import Permission
 from hub.security.principal import Principal
 from hub.web.cursor import START, cursor, read_cursor
 
 MOST_ORDERS = 100
+MOST_RECENT = 200
 
 
 async def read_order(scope: Scope, principal: Principal, order_id: UUID) -> Raw:
@@ -47,9 +50,27 @@ async def read_active_orders(
     return OrderPage(orders=[document for _, _, document in page], next=further)
 
 
+async def read_recent_orders(scope: Scope, _: Principal, __: RecentArgs) -> RecentReply:
+    """What was finished, or became ready, within the time in which it may be recalled: who did it, and
+    when."""
+    # one more than is told tells whether there are more
+    found = await store.recent(scope, MOST_RECENT + 1)
+    return RecentReply(orders=found[:MOST_RECENT], more=len(found) > MOST_RECENT)
+
+
 async def _open_stay_of(scope: Scope, principal: Principal) -> UUID | None:
     """The next guest may read by a tablet that still holds the last one's token, so the database is asked."""
     stay_id = stay_of(principal)
     if stay_id is not None and not await store.stay_is_open(scope, stay_id):
         raise stay_ended()
     return stay_id
+
+
+RECENT = Operation(
+    name="order.recent",
+    args=RecentArgs,
+    run=read_recent_orders,
+    permission=Permission.ORDER_DELIVER,
+    writes=False,
+    once=False,
+)

@@ -20,7 +20,8 @@ _RECALLERS: frozenset[ActorKind] = frozenset({"kitchen", "runner", "manager"})
 def recall(
     order: OrderState, actor: Actor, now: datetime, *, window: timedelta, lines: Sequence[int] | None = None
 ) -> Change:
-    """Puts the order back a step, and counts it: ready > cooking, delivering > ready, delivered > ready.
+    """Puts the order back a step, and counts it: ready > cooking, delivering > ready, delivered > ready. It
+    leaves its trip.
 
     From ready the named lines (all live ones, when none is named) are cooked again; named lines also while
     other items are still cooking. Later than `window` after delivery only a manager may. Raises `NotFound`
@@ -77,10 +78,12 @@ def undo(order: OrderState, actor: Actor, now: datetime, *, within: timedelta) -
             accepted_at=before.accepted_at,
             ready_at=before.ready_at,
             finished_at=before.finished_at,
+            trip_id=before.trip_id,
             last_bump=None,
         ),
     )
 
 
 def _recalled(order: OrderState, after: OrderState) -> Change:
-    return Change(order, replace(after, recall_count=order.recall_count + 1, last_bump=None))
+    recalled = replace(after, recall_count=order.recall_count + 1, trip_id=None, last_bump=None)
+    return Change(order, recalled)

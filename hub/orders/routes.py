@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Raw, Struct, structs
 
 from hub.errors import (
     AgeNotAttested,
+    AllergenConflict,
+    AllergyNotAcknowledged,
     AlreadyPreparing,
     IdCheckRequired,
     InvalidTransition,
     ItemUnavailable,
+    KitchenPaused,
+    LaterThanQuoted,
     NotFound,
     OutOfStock,
     PriceChanged,
+    SlotFull,
     StayEnded,
     VersionMismatch,
 )
@@ -59,11 +65,16 @@ class ListOrders(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AdvanceOrder(Struct, frozen=True, forbid_unknown_fields=True):
-    """One step; `id_checked` confirms the guest's age when an age-restricted item is handed over."""
+    """One step of the order, or of its lines `items`. `id_checked` confirms the guest's age when an
+    age-restricted item is handed over, `now` begins a scheduled order before its time, `trip_id` is the trip
+    that it leaves with."""
 
     to: OrderTarget
+    items: LineNumbers | None = None
     expected_version: Version | None = None
     id_checked: bool = False
+    now: bool = False
+    trip_id: UUID | None = None
 
 
 class CancelOrder(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,7 +87,7 @@ class CancelOrder(Struct, frozen=True, forbid_unknown_fields=True):
 
 def routes(gate: Gate, operations: Operations, database: Database) -> list[Guarded]:
     async def looked(principal: Principal, work: Callable[[Scope], Awaitable[T]]) -> T:
-        if principal.kind != "tablet":
+        if principal.kind not in ("tablet", "phone"):
             return await database.look(principal.tenant_id, principal.actor(), work)
         # Whether the guest still lives there must not be old: the next one may hold the tablet.
         async with database.read(principal.tenant_id, principal.actor()) as scope:
@@ -123,12 +134,23 @@ def routes(gate: Gate, operations: Operations, database: Database) -> list[Guard
             place,
             Spec(
                 name="placeOrder",
-                summary="Place an order for the room of the tablet",
+                summary="Place an order for the guest's room; staff name the room",
                 tag="orders",
                 body=PlaceArgs,
                 result=OneOrder,
                 status=HTTPStatus.CREATED,
-                errors=(NotFound, PriceChanged, OutOfStock, ItemUnavailable, AgeNotAttested, StayEnded),
+                errors=(
+                    NotFound,
+                    PriceChanged,
+                    LaterThanQuoted,
+                    OutOfStock,
+                    ItemUnavailable,
+                    AgeNotAttested,
+                    AllergenConflict,
+                    KitchenPaused,
+                    SlotFull,
+                    StayEnded,
+                ),
                 once=True,
             ),
         ),
@@ -173,7 +195,13 @@ def routes(gate: Gate, operations: Operations, database: Database) -> list[Guard
                 tag="orders",
                 body=AdvanceOrder,
                 result=ChangedOrder,
-                errors=(NotFound, InvalidTransition, VersionMismatch, IdCheckRequired),
+                errors=(
+                    NotFound,
+                    InvalidTransition,
+                    VersionMismatch,
+                    IdCheckRequired,
+                    AllergyNotAcknowledged,
+                ),
                 once=True,
             ),
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
@@ -18,16 +18,16 @@ from msgspec import Raw, Struct
 from hub.db.queries import load
 from hub.db.scope import Scope
 from hub.errors import Internal
-from hub.orders.cart import Hotel, MenuItem, PricedCart
+from hub.log.event import rfc3339
+from hub.orders.cart import PricedCart
+from hub.orders.documents import Channel
+from hub.orders.messages import RecentOrder
 from hub.orders.model import Bump, Change, Item, OrderState
-from hub.orders.pricing import Line, Rounding, TaxRate, totals
+from hub.orders.pricing import Line, Rounding, totals
 
 _queries = load("orders")
-HOTEL = _queries["hotel"]
-BASIS = _queries["basis"]
 SHARE_STAY = _queries["share_stay"]
 STAY_IS_OPEN = _queries["stay_is_open"]
-MENU_ITEMS = _queries["menu_items"]
 LOCK_STOCK = _queries["lock_stock"]
 CHANGE_STOCK = _queries["change_stock"]
 INSERT_ORDER = _queries["insert_order"]
@@ -39,9 +39,8 @@ MARK_SHOWN = _queries["mark_shown"]
 DOCUMENT = _queries["document"]
 ACTIVE_ORDERS = _queries["active_orders"]
 ACTIVE_ORDERS_OF_STAY = _queries["active_orders_of_stay"]
+RECENT_ORDERS = _queries["recent_orders"]
 
-_rates = msgspec.json.Decoder(tuple[TaxRate, ...])
-_menu = msgspec.json.Decoder(tuple[MenuItem, ...])
 _items = msgspec.json.Decoder(tuple[Item, ...])
 _lines = msgspec.json.Decoder(tuple[Line, ...])
 _log = logging.getLogger(__name__)
@@ -54,41 +53,10 @@ class LockedOrder(Struct, frozen=True):
     lines: dict[int, Line]
     prices_include_tax: bool
     tax_rounding: Rounding
+    service_charge_bp: int
+    service_tax_rate_bp: int
     recall_minutes: int
     undo_seconds: int
-
-
-class Basis(Struct, frozen=True):
-    """What a new order is made from. The room's stay cannot end before the transaction."""
-
-    room_number: str
-    hotel: Hotel
-    menu: dict[UUID, MenuItem]
-
-
-async def hotel(scope: Scope) -> Hotel:
-    row = await scope.fetchrow(HOTEL, scope.tenant_id)
-    if row is None:
-        raise Internal("the transaction's tenant does not exist")
-    return _hotel(row)
-
-
-def _hotel(row: asyncpg.Record) -> Hotel:
-    return Hotel(
-        time_zone=row["time_zone"],
-        prices_include_tax=row["prices_include_tax"],
-        tax_rounding=row["tax_rounding"],
-        business_day_cutover=row["business_day_cutover"],
-        rates=_rates.decode(row["rates"]),
-    )
-
-
-async def basis(scope: Scope, stay_id: UUID, menu_item_ids: Iterable[UUID]) -> Basis | None:
-    """For an order of a stay, with those of the items that guests can see; None when the stay is over."""
-    row = await scope.fetchrow(BASIS, scope.tenant_id, stay_id, list(menu_item_ids))
-    if row is None:
-        return None
-    return Basis(row["room_number"], _hotel(row), {item.id: item for item in _menu.decode(row["menu"])})
 
 
 async def share_stay(scope: Scope, stay_id: UUID) -> str | None:
@@ -99,12 +67,6 @@ async def share_stay(scope: Scope, stay_id: UUID) -> str | None:
 
 async def stay_is_open(scope: Scope, stay_id: UUID) -> bool:
     return bool(await scope.fetchval(STAY_IS_OPEN, scope.tenant_id, stay_id))
-
-
-async def menu_items(scope: Scope, ids: Iterable[UUID]) -> dict[UUID, MenuItem]:
-    """Those of the items that guests can see."""
-    rows = await scope.fetch(MENU_ITEMS, scope.tenant_id, list(ids))
-    return {row["id"]: msgspec.convert(dict(row), MenuItem) for row in rows}
 
 
 async def lock_stock(scope: Scope, ids: Iterable[UUID]) -> dict[UUID, int]:
@@ -119,32 +81,50 @@ async def change_stock(scope: Scope, deltas: Mapping[UUID, int]) -> None:
         await scope.execute(CHANGE_STOCK, scope.tenant_id, list(deltas), list(deltas.values()))
 
 
-async def insert(
-    scope: Scope,
-    order_id: UUID,
-    hotel: Hotel,
-    cart: PricedCart,
-    *,
-    stay_id: UUID,
-    room_number: str,
-    special_requests: str | None,
-) -> Raw:
+class NewOrder(Struct, frozen=True):
+    """What an order is beside its cart. Its stay has declared these allergens, under that version of their
+    list."""
+
+    stay_id: UUID
+    room_number: str
+    channel: Channel
+    business_date: date
+    special_requests: str | None
+    fire_at: datetime | None
+    due_at: datetime | None
+    estimated_delivery_at: datetime
+    declared_allergens: list[str]
+    allergens_version: str | None
+
+
+async def insert(scope: Scope, order_id: UUID, order: NewOrder, cart: PricedCart) -> Raw:
     """Store a new order and its items under the next number of the business day; its document."""
-    quote = cart.quote
+    price = cart.price
     row = await scope.fetchrow(
         INSERT_ORDER,
         scope.tenant_id,
         order_id,
-        hotel.business_date(scope.now),
-        stay_id,
-        room_number,
-        special_requests,
+        order.business_date,
+        order.stay_id,
+        order.room_number,
+        order.special_requests,
         scope.now,
-        quote.subtotal_amount,
-        quote.tax_amount,
-        quote.service_amount,
-        quote.total_amount,
-        quote.prices_include_tax,
+        price.subtotal_amount,
+        price.tax_amount,
+        price.service_amount,
+        price.total_amount,
+        price.prices_include_tax,
+        price.service_charge_bp,
+        price.service_tax_rate_bp,
+        cart.tax_rounding,
+        msgspec.json.encode(price.taxes).decode(),
+        cart.fulfilment,
+        order.channel,
+        order.fire_at,
+        order.due_at,
+        order.estimated_delivery_at,
+        order.declared_allergens,
+        order.allergens_version,
         scope.op_id,
         msgspec.json.encode(cart.items).decode(),
     )
@@ -169,6 +149,8 @@ async def lock(scope: Scope, order_id: UUID, stay_id: UUID | None) -> LockedOrde
         lines={item.line: line for item, line in zip(items, _lines.decode(row["items"]), strict=True)},
         prices_include_tax=row["prices_include_tax"],
         tax_rounding=row["tax_rounding"],
+        service_charge_bp=row["service_charge_bp"],
+        service_tax_rate_bp=row["service_tax_rate_bp"],
         recall_minutes=row["recall_minutes"],
         undo_seconds=row["undo_seconds"],
     )
@@ -193,6 +175,8 @@ async def save(scope: Scope, locked: LockedOrder, change: Change) -> Raw:
             (locked.lines[item.line] for item in after.live),
             prices_include_tax=locked.prices_include_tax,
             rounding=locked.tax_rounding,
+            service_charge_bp=locked.service_charge_bp,
+            service_tax_rate_bp=locked.service_tax_rate_bp,
         )
         await scope.execute(
             UPDATE_AMOUNTS,
@@ -202,6 +186,7 @@ async def save(scope: Scope, locked: LockedOrder, change: Change) -> Raw:
             money.tax_amount,
             money.service_amount,
             money.total_amount,
+            msgspec.json.encode(money.taxes).decode(),
         )
     row = await scope.fetchrow(
         UPDATE_ORDER,
@@ -214,6 +199,11 @@ async def save(scope: Scope, locked: LockedOrder, change: Change) -> Raw:
         after.cancelled_at,
         after.cancel_reason,
         after.cancel_acked_at,
+        list(after.cancel_acked_stations),
+        after.rush,
+        after.allergy_acked_at,
+        list(after.allergy_acked_stations),
+        after.trip_id,
         after.recall_count,
         None if after.last_bump is None else msgspec.json.encode(after.last_bump).decode(),
         list(changed),
@@ -247,3 +237,9 @@ async def active(
     else:
         rows = await scope.fetch(ACTIVE_ORDERS_OF_STAY, scope.tenant_id, *after, limit, stay_id)
     return [(row["created_at"], row["id"], Raw(row["document"].encode())) for row in rows]
+
+
+async def recent(scope: Scope, limit: int) -> list[RecentOrder]:
+    """At most `limit` orders that were finished or became ready lately, newest first."""
+    rows = await scope.fetch(RECENT_ORDERS, scope.tenant_id, scope.now, limit)
+    return [RecentOrder(Raw(row["document"].encode()), row["by"], rfc3339(row["at"])) for row in rows]

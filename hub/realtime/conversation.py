@@ -211,7 +211,12 @@ class Conversation:
         return Welcome(
             session=session.id,
             principal=WhoAmI(
-                principal.id, principal.kind, principal.room_number, principal.stay_id, principal.stations
+                principal.id,
+                principal.kind,
+                principal.room_number,
+                principal.stay_id,
+                principal.stations,
+                principal.floor,
             ),
             ping_ms=round(seconds * 1000),
             retry_ms=settings.retry_ms,

@@ -18,12 +18,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-import msgspec
-from msgspec import Struct
-
 from hub.errors import HubError
-from hub.log.event import Event, Head, Page
-from hub.realtime.protocol import event_frame
+from hub.log.event import ENDED, Event, Head, Page, Position
+from hub.realtime.protocol import CloseCode, event_frame
 from hub.realtime.tally import Tally
 
 if TYPE_CHECKING:
@@ -32,14 +29,6 @@ if TYPE_CHECKING:
 # Beyond this a hole is filled from the log anyway, and what is parked would be read twice.
 _PARKED: Final = 1024
 _RETRY_SECONDS: Final = 0.25
-ENDED: Final = "topic.ended"
-
-
-class _End(Struct):
-    reason: str
-
-
-_end = msgspec.json.Decoder(_End)
 _log = logging.getLogger(__name__)
 
 ReadPage = Callable[[UUID, int, int], Awaitable[Page]]
@@ -115,14 +104,14 @@ class Feed:
             _log.warning("the log's past has changed", extra={"tenant": str(self.tenant_id)})
             self._settle(head)
             for session in self._listeners(self._topics):
-                session.rejoin(None)
+                session.begin_anew()
         elif head.seq > self.seq:
             self.fill()
 
     def vanish(self) -> None:
         """There is no such tenant: nobody has anything to see here."""
         for session in self._listeners(self._topics):
-            session.end()
+            session.close(CloseCode.REVOKED)
 
     def _settle(self, head: Head) -> None:
         self.epoch, self.seq = head.epoch, head.seq
@@ -140,16 +129,17 @@ class Feed:
         self.seq = event.seq
         frame = event_frame(event)
         seq, count = event.seq, 0
+        if event.kind == ENDED:
+            at = Position(event.epoch, seq)
+            for session in self._listeners(event.topics):
+                session.ask_again(at, frame)
+            return
         for topic in event.topics:
             if members := self._topics.get(topic):
                 count += len(members)
                 for session in tuple(members):
                     session.deliver(seq, frame)
         self.tally.delivered(count, event.at, started)
-        if event.kind == ENDED:
-            reason = _end.decode(event.data).reason
-            for session in self._listeners(event.topics):
-                session.end(reason)
 
     def _listeners(self, topics: Iterable[str]) -> set[Session]:
         return set().union(*(self._topics.get(topic, ()) for topic in topics))

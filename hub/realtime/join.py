@@ -16,7 +16,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from hub.errors import HubError, TenantClosed, TokenExpired
-from hub.log.event import Page, Position, State
+from hub.log.event import ENDED, Page, Position, State
 from hub.realtime.protocol import CloseCode, event_frame, snapshot_frame
 from hub.realtime.tally import Way
 
@@ -71,11 +71,13 @@ async def keep_joined(session: Session, past: Past) -> None:
 def _turn_away(session: Session, error: HubError) -> None:
     match error:
         case TokenExpired():
-            session.close(CloseCode.TOKEN_EXPIRED, retry_ms=0)
+            session.turn_away(CloseCode.TOKEN_EXPIRED, retry_ms=0)
         case TenantClosed():
-            session.close(CloseCode.FORBIDDEN, error.message)
+            session.turn_away(CloseCode.FORBIDDEN, error.message)
+        case _ if error.status < 500:
+            session.turn_away(CloseCode.REVOKED)
         case _:
-            session.close(CloseCode.REVOKED if error.status < 500 else CloseCode.INTERNAL)
+            session.close(CloseCode.INTERNAL)
 
 
 async def _repeat(join: _Join, session: Session, past: Past) -> None:
@@ -110,6 +112,7 @@ class _Join:
         self._past = past
         self._cursor = cursor
         self._anew = False
+        self._base = -1
         self._way: Way = "nothing"
         self._started = time.perf_counter()
 
@@ -118,7 +121,9 @@ class _Join:
         while True:
             await self.still(feed.positioned())
             base, epoch = session.start_buffering(), feed.epoch
+            self._base = base
             await self.still(past.admit(session.principal))
+            session.admitted()
             # A position that a client brings is checked against the log, unless it is the feed's own, which
             # the log itself has told: then the session is where all live ones are.
             checked = self._cursor == Position(epoch, base) if epoch else False
@@ -147,6 +152,7 @@ class _Join:
             return None
         self._way = "snapshot"
         session.write(snapshot_frame(state, session.topics))
+        session.sent = state.seq
         await self.still(_taken(session, self._past))
         return Position(state.epoch, state.seq)
 
@@ -167,10 +173,16 @@ class _Join:
             session.feed.tally.replayed += len(page.events)
             self._way = "replay" if self._way == "nothing" else self._way
         for event in page.events:
-            if not session.topics.isdisjoint(event.topics):
+            if session.topics.isdisjoint(event.topics):
+                continue
+            if event.kind != ENDED:
                 session.write(event_frame(event))
                 if session.full:
                     await self.still(_taken(session, past))
+            elif event.seq > self._base:  # before, it was over when this join was admitted
+                at = Position(event.epoch, event.seq)
+                session.ask_again(at, event_frame(event), since=at)
+                self._wanted()
         await self.still(_taken(session, past))
         if not page.events:
             # Read from a replica that is behind, perhaps.
@@ -180,6 +192,9 @@ class _Join:
     async def still(self, step: Awaitable[T]) -> T:
         """Take a step, and go on only if this join is still the one that is wanted."""
         result = await step
+        self._wanted()
+        return result
+
+    def _wanted(self) -> None:
         if self._session.generation != self._generation:
             raise _Superseded
-        return result

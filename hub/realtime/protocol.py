@@ -106,13 +106,15 @@ class Limits(Struct, frozen=True):
 
 
 class WhoAmI(Struct, frozen=True):
-    """The session's principal as its client sees it: a device, or a member of staff."""
+    """The session's principal as its client sees it: a device, or a member of staff. `floor` is that of a
+    guest's room, where somebody has said."""
 
     id: UUID
     kind: str
     room_number: str | None
     stay_id: UUID | None
     stations: tuple[str, ...]
+    floor: str | None
 
 
 class Welcome(Struct, tag="welcome", frozen=True):

@@ -38,12 +38,14 @@ _LIVE: Final = Phase.LIVE
 
 
 class Session:
-    """`topics` is what it may see. `sent` is the seq up to which everything has been written, while LIVE.
-    `join` is called when `next_join` has one; it begins to work on it, or is at it already."""
+    """`topics` is what it may see. `sent` is the seq up to which everything has been written: while LIVE, or
+    by a snapshot. `join` is called when `next_join` has one; it begins to work on it, or is at it already."""
 
     __slots__ = (
+        "_asked",
         "_buffer",
         "_buffer_bytes",
+        "_ends",
         "_join",
         "_limit_bytes",
         "_limit_frames",
@@ -88,6 +90,8 @@ class Session:
         self._overflowed = False
         self._join = join
         self._wanted: tuple[Position | None] | None = None
+        self._asked: Position | None = None
+        self._ends: list[Frame] = []
 
     # joining (driven by realtime/join.py)
 
@@ -99,6 +103,34 @@ class Session:
             self._wanted = (since,)
             self._clear()
             self._join(self)
+
+    def begin_anew(self) -> None:
+        """The past has changed: what was told, and asked about, may never have been."""
+        self.sent = -1
+        self._asked = None
+        self._ends.clear()
+        self.rejoin(None)
+
+    def admitted(self) -> None:
+        """The database has just said that it may stay: what ended before has not ended for it."""
+        self._ends.clear()
+
+    def ask_again(self, at: Position, end: Frame, since: Position | None = None) -> None:
+        """One of its topics has ended with the event `end` at `at`. That may be news of the past: whoever was
+        admitted after it stays. So the session joins again, which asks; until that is known it is told
+        nothing. `since` is what a join under way has sent, when it knows. Who has been told nothing yet is
+        not told of the end either.
+        """
+        if self._asked is not None and self._asked.epoch == at.epoch and at.seq <= self._asked.seq:
+            return
+        self._asked = at
+        if at.seq > self.sent >= 0:
+            self._ends.append(end)
+        if self.phase is Phase.LIVE:
+            since = Position(at.epoch, max(at.seq, self.sent))
+        elif since is None and self._wanted is not None:
+            (since,) = self._wanted
+        self.rejoin(since)
 
     def next_join(self) -> tuple[int, Position | None] | None:
         """The join to do now: its generation and where from. None when none is wanted any more."""
@@ -179,19 +211,11 @@ class Session:
 
     # the end
 
-    def end(self, reason: str | None = None) -> None:
-        """One of its topics is over: what its token says is no longer true.
-
-        `renew`: a fresh token will say it right. The state of a hotel that is not served: it is closed.
-        Anything else: revoked.
-        """
-        match reason:
-            case "renew":
-                self.close(CloseCode.TOKEN_EXPIRED, retry_ms=0)
-            case "suspended" | "ended" | "expired" | "not_started":
-                self.close(CloseCode.FORBIDDEN, f"this hotel is {reason.replace('_', ' ')}")
-            case _:
-                self.close(CloseCode.REVOKED)
+    def turn_away(self, code: CloseCode, reason: str | None = None, retry_ms: int | None = None) -> None:
+        """Close, because what its token says is not true (any more)."""
+        for end in self._ends:
+            self.wire.write(end)
+        self.close(code, reason, retry_ms)
 
     def close(self, code: CloseCode, reason: str | None = None, retry_ms: int | None = None) -> None:
         """Say goodbye and close; what is queued is sent before."""

@@ -15,10 +15,15 @@ class Permission(StrEnum):
     ORDER_COOK = "order.cook"
     ORDER_DELIVER = "order.deliver"
     ORDER_CANCEL = "order.cancel"
+    ORDER_RUSH = "order.rush"
     MENU_READ = "menu.read"
     MENU_STOCK = "menu.stock"
     FILE_MANAGE = "file.manage"
+    PAGE_MANAGE = "page.manage"
+    PHONE_INVITE = "phone.invite"
     COOK_SWITCH = "cook.switch"
+    SCREEN_CONFIGURE = "screen.configure"
+    ALLERGEN_DECLARE = "allergen.declare"
     STAY_READ = "stay.read"
     STAY_MANAGE = "stay.manage"
     DEVICE_READ = "device.read"
@@ -26,44 +31,60 @@ class Permission(StrEnum):
     DEVICE_MANAGE = "device.manage"
     STAFF_MANAGE = "staff.manage"
     AUDIT_READ = "audit.read"
+    WEBHOOK_MANAGE = "webhook.manage"
+    TAX_MANAGE = "tax.manage"
     TENANT_MANAGE = "tenant.manage"
     # one's own password, second factor, sessions: everybody who signs in
     SELF = "self"
 
 
-Kind: TypeAlias = Literal["tablet", "kitchen", "staff"]
+Kind: TypeAlias = Literal["tablet", "phone", "kitchen", "staff"]
 StaffRole: TypeAlias = Literal["front", "kitchen", "runner", "menu_editor", "manager", "super_admin"]
 
 _P = Permission
 _KITCHEN: Final = frozenset(
-    {_P.ORDER_READ, _P.ORDER_COOK, _P.ORDER_DELIVER, _P.ORDER_CANCEL, _P.MENU_READ, _P.MENU_STOCK}
+    {
+        _P.ORDER_READ,
+        _P.ORDER_COOK,
+        _P.ORDER_DELIVER,
+        _P.ORDER_CANCEL,
+        _P.ORDER_RUSH,
+        _P.MENU_READ,
+        _P.MENU_STOCK,
+    }
 )
+_GUEST: Final = frozenset({_P.ORDER_PLACE, _P.ORDER_READ, _P.ORDER_CANCEL, _P.MENU_READ, _P.ALLERGEN_DECLARE})
 _OWN: Final = frozenset({_P.SELF})
 
 DEVICES: Final[dict[str, frozenset[Permission]]] = {
-    "tablet": frozenset({_P.ORDER_PLACE, _P.ORDER_READ, _P.ORDER_CANCEL, _P.MENU_READ}),
-    "kitchen": _KITCHEN | {_P.COOK_SWITCH},
+    "tablet": _GUEST | {_P.PHONE_INVITE},
+    "phone": _GUEST,
+    "kitchen": _KITCHEN | {_P.COOK_SWITCH, _P.SCREEN_CONFIGURE},
 }
 ROLES: Final[dict[StaffRole, frozenset[Permission]]] = {
     "front": _OWN
     | {
+        _P.ORDER_PLACE,
         _P.ORDER_READ,
         _P.ORDER_CANCEL,
+        _P.ORDER_RUSH,
         _P.MENU_READ,
         _P.STAY_READ,
         _P.STAY_MANAGE,
+        _P.ALLERGEN_DECLARE,
         _P.DEVICE_READ,
         _P.DEVICE_PAIR,
     },
     "kitchen": _OWN | _KITCHEN,
     "runner": _OWN | {_P.ORDER_READ, _P.ORDER_DELIVER, _P.MENU_READ},
-    "menu_editor": _OWN | {_P.MENU_READ, _P.MENU_STOCK, _P.FILE_MANAGE},
-    "manager": frozenset(Permission) - {_P.ORDER_PLACE, _P.COOK_SWITCH, _P.TENANT_MANAGE},
+    "menu_editor": _OWN | {_P.MENU_READ, _P.MENU_STOCK, _P.FILE_MANAGE, _P.PAGE_MANAGE},
+    "manager": frozenset(Permission)
+    - {_P.PHONE_INVITE, _P.COOK_SWITCH, _P.SCREEN_CONFIGURE, _P.TENANT_MANAGE},
     "super_admin": _OWN | {_P.TENANT_MANAGE, _P.STAFF_MANAGE, _P.AUDIT_READ},
 }
 # What a manager may give to a person besides the role: nothing that reaches beyond the hotel or raises
-# oneself.
-GRANTABLE: Final = ROLES["manager"] - {_P.STAFF_MANAGE}
+# oneself, nor orders on a guest's bill.
+GRANTABLE: Final = ROLES["manager"] - {_P.STAFF_MANAGE, _P.WEBHOOK_MANAGE, _P.ORDER_PLACE}
 
 
 def permissions_of(kind: Kind, role: StaffRole | None, extra: frozenset[str]) -> frozenset[Permission]:

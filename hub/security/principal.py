@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
 from uuid import UUID
 
 from msgspec import Struct
@@ -17,7 +17,8 @@ PLATFORM: Final = UUID(int=0)
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """What a verified token says. `expires_at` is in Unix seconds; `stations` empty means every station.
+    """What a verified token says. `expires_at` is in Unix seconds; `stations` empty means every station;
+    `floor` is that of a guest's room, None where nobody has said.
 
     `id` is the device, or the member of staff. Staff have a `role`, permissions given besides it
     (`extra`) and the session that they signed in to. `access_version` is that of role and permissions, or of
@@ -32,6 +33,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     room_number: str | None = None
     stay_id: UUID | None = None
     stations: tuple[str, ...] = ()
+    floor: str | None = None
     role: StaffRole | None = None
     extra: frozenset[str] = frozenset()
     session_id: UUID | None = None
@@ -42,6 +44,19 @@ class Principal(Struct, frozen=True, kw_only=True):
     def called(self) -> str:
         """What the audit calls it: a kind of device, or a role."""
         return self.role or self.kind
+
+    @property
+    def device_type(self) -> Literal["tablet", "phone", "kitchen_screen"]:
+        """What the database calls this kind of device. Raises ValueError for staff, who are none."""
+        match self.kind:
+            case "tablet" | "phone":
+                return self.kind
+            case "kitchen":
+                return "kitchen_screen"
+            case "staff":
+                raise ValueError("a member of staff is no device")
+            case _:
+                assert_never(self.kind)
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -65,8 +80,5 @@ class Principal(Struct, frozen=True, kw_only=True):
         if self.session_id is not None:
             proof = StaffProof(self.session_id, self.access_version)
         else:
-            device_type: Literal["tablet", "kitchen_screen"] = (
-                "tablet" if self.kind == "tablet" else "kitchen_screen"
-            )
-            proof = DeviceProof(self.id, device_type, self.room_number, self.access_version)
+            proof = DeviceProof(self.id, self.device_type, self.room_number, self.access_version)
         return Actor(user_id=self.id, role=self.called, request_id=request_id or uuid7(), proof=proof)

@@ -49,5 +49,6 @@ SEALED: Final = (
     Sealed("staff", "totp_encrypted"),
     Sealed("stays", "guest_name_encrypted"),
     Sealed("stays", "guest_phone_encrypted", GUEST_PHONE),
+    Sealed("webhooks", "secret_encrypted"),
 )
 INDEXES: Final = {one.index.label: one.index for one in SEALED if one.index is not None}

@@ -3,8 +3,8 @@ cookie.
 
 The algorithm belongs to the key that `kid` names and never comes from the token, so neither `none` nor
 another algorithm gets past. Claims: iss, sub (device or member of staff), tid (tenant), kind, iat, exp; of
-a device room, stay, stations, av (version of its credential); of staff role, extra (permissions besides
-the role), sid (session), av (access version), lim (limited to setting up the second factor).
+a device room, stay, stations, floor, av (version of its credential); of staff role, extra (permissions
+besides the role), sid (session), av (access version), lim (limited to setting up the second factor).
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class _Claims(Struct, frozen=True, omit_defaults=True):
     room: str | None = None
     stay: UUID | None = None
     stations: tuple[str, ...] = ()
+    floor: str | None = None
     role: StaffRole | None = None
     extra: tuple[str, ...] = ()
     sid: UUID | None = None
@@ -91,6 +92,7 @@ class Tokens:
             room=principal.room_number,
             stay=principal.stay_id,
             stations=principal.stations,
+            floor=principal.floor,
             role=principal.role,
             extra=tuple(sorted(principal.extra)),
             sid=principal.session_id,
@@ -136,6 +138,7 @@ class Tokens:
             room_number=claims.room,
             stay_id=claims.stay,
             stations=claims.stations,
+            floor=claims.floor,
             role=claims.role,
             extra=frozenset(claims.extra),
             session_id=claims.sid,

@@ -89,7 +89,8 @@ class Tablet(Struct, frozen=True):
 
 class Stay(Struct, frozen=True):
     """A stay as the front desk sees it. Name and phone are null where nobody gave them, some time after the
-    stay has ended, and when they cannot be opened. `open_orders` is their number."""
+    stay has ended, and when they cannot be opened. `allergens` are what its party must not eat, by codes of
+    that version of the list; without a version nobody has said. `open_orders` is their number."""
 
     id: UUID
     room_number: str
@@ -97,9 +98,27 @@ class Stay(Struct, frozen=True):
     guest_phone: str | None
     started_at: datetime
     ended_at: datetime | None
+    allergens: list[str]
+    allergens_version: str | None
+    allergens_declared_at: datetime | None
     tablet_id: UUID | None
     wipe_pending: bool
     open_orders: int
+
+
+class StayDocument(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the screens of a stay know of it, from the first time that its party has said what it must not
+    eat: codes of that version of the list of allergens."""
+
+    id: UUID
+    room_number: str
+    allergens: list[str]
+    allergens_version: str
+    allergens_declared_at: datetime
+
+
+class OneDeclaration(Struct, frozen=True):
+    stay: StayDocument
 
 
 class OneStay(Struct, frozen=True):

@@ -12,6 +12,7 @@ from hub.errors import Conflict, NotFound, OrdersOpen, RoomOccupied, StayEnded, 
 from hub.security.permissions import Permission
 from hub.security.words import phone_number, room_number
 from hub.stays import store
+from hub.stays.allergens import AllergenCodes, DeclareArgs
 from hub.stays.model import (
     MOST_STAYS,
     PHONE_LENGTH,
@@ -21,6 +22,7 @@ from hub.stays.model import (
     CheckOutArgs,
     MoveArgs,
     Moved,
+    OneDeclaration,
     OneStay,
     Room,
     Stays,
@@ -54,6 +56,15 @@ class FindStays(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __repr__(self) -> str:
         return "FindStays()"
+
+
+class Declare(Struct, frozen=True, forbid_unknown_fields=True):
+    """Codes of the hotel's list of allergens, in place of those before."""
+
+    allergens: AllergenCodes
+
+    def __repr__(self) -> str:
+        return "Declare()"
 
 
 class MoveStay(Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,6 +117,12 @@ def routes(gate: Gate, operations: Operations, database: Database, vault: Vault)
         wish = await gate.read(request, MoveStay)
         args = msgspec.json.encode(MoveArgs(stay_id=stay_id, **structs.asdict(wish)))
         return await operations.call("stay.move", principal, op_id, args)
+
+    async def declare(request: Request, principal: Principal) -> Raw:
+        stay_id = path_id(request, "stay_id")
+        said = await gate.read(request, Declare)
+        args = msgspec.json.encode(DeclareArgs(said.allergens, stay_id))
+        return await operations.call("stay.declare", principal, None, args)
 
     return [
         Guarded(
@@ -184,6 +201,21 @@ def routes(gate: Gate, operations: Operations, database: Database, vault: Vault)
                 result=Moved,
                 errors=(NotFound, Conflict, StayEnded, OrdersOpen, RoomOccupied, WipePending),
                 once=True,
+            ),
+        ),
+        Guarded(
+            gate,
+            Permission.ALLERGEN_DECLARE,
+            "PUT",
+            "/api/v1/stays/{stay_id}/allergens",
+            declare,
+            Spec(
+                name="declareAllergens",
+                summary="Say what the party of a stay must not eat",
+                tag="stays",
+                body=Declare,
+                result=OneDeclaration,
+                errors=(NotFound, StayEnded),
             ),
         ),
     ]

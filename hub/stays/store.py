@@ -7,9 +7,10 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from msgspec import Raw
 
 from hub.db.queries import load
-from hub.errors import RoomOccupied
+from hub.errors import Internal, RoomOccupied
 from hub.security.sealed import GUEST_PHONE
 from hub.stays.model import OpenOrder, Stay, Tablet
 
@@ -29,6 +30,9 @@ MOVE_ORDERS = _queries["move_orders"]
 STAY = _queries["stay"]
 OPEN_STAYS = _queries["open_stays"]
 STAYS_OF_PHONE = _queries["stays_of_phone"]
+ALLERGENS = _queries["allergens"]
+DECLARE_ALLERGENS = _queries["declare_allergens"]
+STAY_DOCUMENT = _queries["stay_document"]
 
 _NAME = "guest_name_encrypted"
 _PHONE = "guest_phone_encrypted"
@@ -108,6 +112,22 @@ async def stays_of_phone(scope: Scope, vault: Vault, phone: str, limit: int) -> 
     indexes = await vault.indexes(scope, GUEST_PHONE.label, phone)
     rows = await scope.fetch(STAYS_OF_PHONE, scope.tenant_id, indexes, limit)
     return [await _opened(scope, vault, row) for row in rows]
+
+
+async def allergens(scope: Scope) -> tuple[str, list[str]]:
+    """The version of the list of allergens that holds today in the hotel, and its codes in order; then those
+    that only the list before it has: a screen may show that one until it hears of its hotel again."""
+    lists = await scope.fetch(ALLERGENS, scope.tenant_id)
+    if not lists:
+        raise Internal("no list of allergens holds today")
+    return lists[0]["version"], list(dict.fromkeys(code for row in lists for code in row["codes"]))
+
+
+async def declare(scope: Scope, stay_id: UUID, codes: list[str], version: str) -> Raw | None:
+    """Store what an open stay declares; its document. None when there is no such stay, or it has ended."""
+    if not await scope.execute(DECLARE_ALLERGENS, scope.tenant_id, stay_id, codes, version, scope.now):
+        return None
+    return Raw(str(await scope.fetchval(STAY_DOCUMENT, scope.tenant_id, stay_id)).encode())
 
 
 async def _opened(scope: Scope, vault: Vault, row: asyncpg.Record) -> Stay:

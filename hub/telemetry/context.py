@@ -13,12 +13,14 @@ class RequestContext(Struct, frozen=True):
     """One HTTP request, or one WebSocket from its upgrade to its end.
 
     `ip` is the client's address as far as the hub can know it, `user_agent` what the client calls itself: no
-    control characters, at most 200 of the others.
+    control characters, at most 200 of the others. `origin` is where the client found the hub, as in
+    `https://hotel.example`; None when it does not say, or names no host.
     """
 
     request_id: UUID
     ip: str | None
     user_agent: str | None
+    origin: str | None = None
 
 
 # Unset outside a request: in the parts of a process that work for nobody in particular.

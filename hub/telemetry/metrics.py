@@ -109,6 +109,19 @@ RELAY_BEHIND = Metric(
     "hub_relay_behind_events", "gauge", "Events that waited for the relay when it looked last."
 )
 
+ALERTS = Metric(
+    "hub_order_alerts_total",
+    "counter",
+    "Steps taken for orders that no screen has shown (unseen, hook) or nobody has accepted (chime, page).",
+    ("step",),
+)
+HOOKS = Metric(
+    "hub_hook_attempts_total",
+    "counter",
+    "Attempts at telling a hotel's addresses, or its managers by letter, and how each ended.",
+    ("kind", "outcome"),
+)
+
 DATABASE_CONNECTIONS = Metric(
     "hub_database_connections", "gauge", "Connections of a pool, in use or idle.", ("pool", "state")
 )

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from hub.db.database import Database
     from hub.security.principal import Principal
 
-# A picture never changes: another one has another address. Opened by itself it can do nothing.
+# A picture never changes: another one has another address. Opened by itself it can do nothing. It may
+# stand in the frame of a hotel's page, which has no origin of its own.
 _HEADERS: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Content-Type-Options": "nosniff",
 }
 

@@ -13,6 +13,8 @@ from hub.errors import InvalidInput, NotFound
 from hub.security.permissions import Permission, StaffRole
 from hub.security.principal import PLATFORM
 from hub.security.words import phone_number
+from hub.tenants import alerts, rates, service
+from hub.tenants.service import ChangeService, ServiceSettings, Used
 from hub.web.endpoint import Endpoint, Guarded, Spec
 from hub.web.gate import Gate, query
 
@@ -29,12 +31,15 @@ _queries = load("hotel")
 SETTINGS: Final = _queries["settings"]
 LOCK_SETTINGS: Final = _queries["lock_settings"]
 SAVE_SETTINGS: Final = _queries["save_settings"]
+USED: Final = _queries["used"]
 
 Locale: TypeAlias = Literal["ja", "en"]
 RecallMinutes: TypeAlias = Annotated[int, Meta(ge=1, le=1440)]
 UndoSeconds: TypeAlias = Annotated[int, Meta(ge=1, le=60)]
 # Those that stand in the column `settings`, beside what else is kept there.
-_KEPT: Final = ("phone", "recall_minutes", "undo_seconds")
+_KEPT: Final = (
+    "phone", "recall_minutes", "undo_seconds", *alerts.USUAL, "alert_every_seconds", *service.NAMES
+)  # fmt: skip
 
 
 class AskHotel(Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,18 +56,28 @@ class Hotel(Struct, frozen=True):
     locale: Locale
 
 
-class HotelSettings(Struct, frozen=True):
+class HotelSettings(ServiceSettings, frozen=True, kw_only=True):
     """`totp_roles` are the roles that need a second factor, `phone` what a guest dials for the front desk. A
-    cook may recall an order for `recall_minutes` and undo a bump for `undo_seconds`; null is as usual."""
+    cook may recall an order for `recall_minutes` and undo a bump for `undo_seconds`.
+
+    An order that no screen shows is told of after `alert_unseen_seconds`, out of the house too after
+    `alert_hook_seconds`; one that nobody accepts sounds after `alert_chime_seconds`, again every
+    `alert_every_seconds`, and managers are told after `alert_page_seconds`. Null is as usual.
+    """
 
     totp_roles: list[StaffRole]
     locale: Locale
     phone: str | None
     recall_minutes: RecallMinutes | None
     undo_seconds: UndoSeconds | None
+    alert_unseen_seconds: alerts.Unseen | None
+    alert_hook_seconds: alerts.Hook | None
+    alert_chime_seconds: alerts.Chime | None
+    alert_page_seconds: alerts.Page | None
+    alert_every_seconds: alerts.Every | None
 
 
-class ChangeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ChangeSettings(ChangeService, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is left out stays as it is; null is as usual."""
 
     totp_roles: Annotated[tuple[StaffRole, ...], Meta(max_length=6)] | UnsetType = UNSET
@@ -70,11 +85,16 @@ class ChangeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     phone: Annotated[str, Meta(min_length=1, max_length=30)] | UnsetType | None = UNSET
     recall_minutes: RecallMinutes | UnsetType | None = UNSET
     undo_seconds: UndoSeconds | UnsetType | None = UNSET
+    alert_unseen_seconds: alerts.Unseen | UnsetType | None = UNSET
+    alert_hook_seconds: alerts.Hook | UnsetType | None = UNSET
+    alert_chime_seconds: alerts.Chime | UnsetType | None = UNSET
+    alert_page_seconds: alerts.Page | UnsetType | None = UNSET
+    alert_every_seconds: alerts.Every | UnsetType | None = UNSET
 
 
 async def change(database: Database, principal: Principal, wanted: ChangeSettings) -> HotelSettings:
     """Raises InvalidInput."""
-    given: dict[str, Any] = {name: value for name in _KEPT if (value := getattr(wanted, name)) is not UNSET}
+    given = service.cleaned({name: value for name in _KEPT if (value := getattr(wanted, name)) is not UNSET})
     if isinstance(phone := given.get("phone"), str):
         given["phone"] = _dialled(phone)
     roles = wanted.totp_roles
@@ -85,11 +105,14 @@ async def change(database: Database, principal: Principal, wanted: ChangeSetting
         row = await scope.fetchrow(LOCK_SETTINGS, scope.tenant_id)
         if row is None:
             raise NotFound("There is no such hotel.")
+        before = _kept(row)
         kept = {
-            name: value
-            for name, value in (_kept(row) | given).items()
-            if value is not None or name not in _KEPT
+            name: value for name, value in (before | given).items() if value is not None or name not in _KEPT
         }
+        alerts.check_order(kept, given)
+        if given.keys() & service.NAMES:
+            await _check_charge(scope, given)
+            kept = service.fitted(before, kept, given, await _used(scope))
         await scope.execute(
             SAVE_SETTINGS,
             scope.tenant_id,
@@ -100,6 +123,19 @@ async def change(database: Database, principal: Principal, wanted: ChangeSetting
         return _shown(await scope.fetchrow(SETTINGS, scope.tenant_id))
 
     return await database.transaction(principal.tenant_id, principal.actor(), work, idempotent=True)
+
+
+async def _check_charge(scope: Scope, given: dict[str, Any]) -> None:
+    if given.get("service_charge_bp") and not await rates.can_charge_service(scope):
+        raise InvalidInput(
+            "No tax rate holds for a service charge: add one of class service, as room_service, first.",
+            field="service_charge_bp",
+        )
+
+
+async def _used(scope: Scope) -> Used:
+    rows = await scope.fetch(USED, scope.tenant_id)
+    return Used({row["station"] for row in rows}, {row["category"] for row in rows})
 
 
 def _dialled(phone: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _queries = load("tenants")
 INSERT_TENANT: Final = _queries["insert_tenant"]
+USUAL_RATES: Final = _queries["usual_rates"]
 LOCK_TENANT: Final = _queries["lock_tenant"]
 SAVE_TENANT: Final = _queries["save_tenant"]
 SAVE_CONTACT_EMAIL: Final = _queries["save_contact_email"]
@@ -41,8 +42,10 @@ class Locked(Struct, frozen=True):
 
 
 async def insert(scope: Scope, tenant_id: UUID, slug: str, terms: Terms) -> None:
-    """Raises Conflict for a slug or a domain that another hotel has, InvalidInput."""
+    """A new hotel, with the usual tax rates. Raises Conflict for a slug or a domain that another hotel has,
+    InvalidInput."""
     await _write(scope, INSERT_TENANT, tenant_id, slug, *_values(terms))
+    await scope.execute(USUAL_RATES, tenant_id)
 
 
 async def save(scope: Scope, tenant_id: UUID, terms: Terms) -> None:

@@ -10,6 +10,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final
 
 from hub.db.ids import uuid7
+from hub.errors import InvalidInput
 from hub.telemetry.context import RequestContext, current
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST: Final = 200
+_HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")
+_SCHEMES: Final = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
 
 
 class RequestContexts:
@@ -38,7 +41,9 @@ class RequestContexts:
                 message["headers"] = [*message.get("headers", ()), header]
             await send(message)
 
-        context = RequestContext(request_id, _ip(client[0]) if client else None, _user_agent(scope))
+        context = RequestContext(
+            request_id, _ip(client[0]) if client else None, _user_agent(scope), _origin(scope)
+        )
         token = current.set(context)
         try:
             await self._app(scope, receive, send_with_id)
@@ -67,3 +72,20 @@ def _user_agent(scope: Scope) -> str | None:
             # every socket keeps it as long as it is open, and most of them say the same
             return sys.intern(text) or None
     return None
+
+
+def _origin(scope: Scope) -> str | None:
+    scheme = _SCHEMES.get(scope.get("scheme", "http"))
+    for name, value in scope["headers"]:
+        if name == b"host" and scheme is not None and _HOST.fullmatch(host := value.decode("latin-1")):
+            return sys.intern(f"{scheme}://{host}")
+    return None
+
+
+def own_origin() -> str:
+    """Where the client of this request has found the hub. Anyone can set Host, and only who did reads the
+    answer. Raises InvalidInput."""
+    context = current.get()
+    if context is None or context.origin is None:
+        raise InvalidInput("The header Host is missing, or names no host.", field="Host")
+    return context.origin

@@ -28,7 +28,7 @@ GuardedRun: TypeAlias = Callable[[Request, Principal], Awaitable[Result]]
 
 class Spec(Struct, frozen=True, kw_only=True):
     """What a client may know of an endpoint: `body` and `result` are the types of its JSON, `query` and
-    `headers` those of its parameters.
+    `headers` those of its parameters, `path` that of those in its address that are neither ids nor texts.
 
     `accepts` are the media types of a body, `gives` those of an answer, that is not JSON. `once` asks for an
     operation id in the header Idempotency-Key. `errors` are those that only this endpoint gives; the ones
@@ -41,6 +41,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     result: type[Struct] | None = None
     status: HTTPStatus = HTTPStatus.OK
     body: type[Struct] | None = None
+    path: type[Struct] | None = None
     query: type[Struct] | None = None
     headers: type[Struct] | None = None
     accepts: tuple[str, ...] = ()

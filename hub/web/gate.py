@@ -148,11 +148,20 @@ def path_id(request: Request, name: str) -> UUID:
     return _uuid(request.path_params[name], name)
 
 
+def in_path(request: Request, wanted: type[T]) -> T:
+    """The named parts of the address as `wanted`. Raises InvalidInput with the part at fault."""
+    return _converted(request.path_params, wanted)
+
+
 def query(request: Request, wanted: type[T]) -> T:
     """The parameters of the address as `wanted`. Raises InvalidInput with the parameter at fault."""
     parameters = dict(request.query_params)
     if nul := next((name for name, value in parameters.items() if "\0" in value), None):
         raise InvalidInput("The text has a NUL character.", field=nul)
+    return _converted(parameters, wanted)
+
+
+def _converted(parameters: dict[str, str], wanted: type[T]) -> T:
     try:
         return msgspec.convert(parameters, wanted, strict=False)
     except msgspec.ValidationError as error:

@@ -51,7 +51,8 @@ def document(routes: Iterable[BaseRoute]) -> Json:
     types: list[type] = [Problem]
     for endpoint in endpoints:
         spec = endpoint.spec
-        types += [kind for kind in (spec.body, spec.query, spec.headers, spec.result) if kind is not None]
+        kinds = (spec.body, spec.path, spec.query, spec.headers, spec.result)
+        types += [kind for kind in kinds if kind is not None]
     references, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(types, references, strict=True))
     paths: dict[str, Json] = {}
@@ -60,7 +61,7 @@ def document(routes: Iterable[BaseRoute]) -> Json:
             endpoint, schemas, components
         )
     for endpoint in endpoints:
-        for kind in (endpoint.spec.query, endpoint.spec.headers):
+        for kind in (endpoint.spec.path, endpoint.spec.query, endpoint.spec.headers):
             if kind is not None:
                 components.pop(kind.__name__, None)
     return {
@@ -101,8 +102,14 @@ def document(routes: Iterable[BaseRoute]) -> Json:
 
 def _operation(endpoint: Endpoint, schemas: dict[type, Json], components: dict[str, Any]) -> Json:
     spec = endpoint.spec
+    named = components[spec.path.__name__]["properties"] if spec.path is not None else {}
     parameters: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": _UUID if name.endswith("id") else _TEXT}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": named.get(name, _UUID if name.endswith("id") else _TEXT),
+        }
         for name in _PARAMETER.findall(endpoint.path)
     ]
     if spec.once:

@@ -3,6 +3,7 @@ DROP TABLE app.pairing_codes;
 DROP TABLE app.device_presence;
 DROP TABLE app.device_rooms;
 DROP TABLE app.stays;
+DROP FUNCTION app.end_phones();
 DROP TABLE app.staff;
 DROP TABLE app.tenants;
 DROP FUNCTION app.tenant_state(text, date, date, text);

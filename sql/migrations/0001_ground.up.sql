@@ -88,7 +88,40 @@ CREATE TABLE app.tenants (
     business_day_cutover time NOT NULL DEFAULT '05:00',
     settings jsonb NOT NULL DEFAULT '{}' CONSTRAINT tenants_settings_object CHECK (jsonb_typeof(settings) = 'object')
         CONSTRAINT tenants_settings_recall_minutes CHECK ((settings ->> 'recall_minutes')::integer BETWEEN 1 AND 1440)
-        CONSTRAINT tenants_settings_undo_seconds CHECK ((settings ->> 'undo_seconds')::integer BETWEEN 1 AND 60),
+        CONSTRAINT tenants_settings_undo_seconds CHECK ((settings ->> 'undo_seconds')::integer BETWEEN 1 AND 60)
+        CONSTRAINT tenants_settings_service_charge_bp
+            CHECK ((settings ->> 'service_charge_bp')::integer BETWEEN 0 AND 3000)
+        CONSTRAINT tenants_settings_delivery_minutes
+            CHECK ((settings ->> 'delivery_minutes')::integer BETWEEN 0 AND 120)
+        CONSTRAINT tenants_settings_idle_seconds CHECK ((settings ->> 'idle_seconds')::integer BETWEEN 30 AND 3600)
+        CONSTRAINT tenants_settings_legal_age CHECK ((settings ->> 'legal_age')::integer BETWEEN 0 AND 30)
+        CONSTRAINT tenants_settings_night CHECK (
+            (settings ->> 'night_start') ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'
+            AND (settings ->> 'night_end') ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'
+        )
+        CONSTRAINT tenants_settings_throttle CHECK (
+            (settings ->> 'throttle_interval_minutes')::integer IN (5, 10, 15, 20, 30, 60)
+            AND (settings ->> 'throttle_orders')::integer BETWEEN 1 AND 1000
+            AND (settings ->> 'throttle_minutes')::integer BETWEEN 1 AND 10000
+        )
+        -- portions at once, by station
+        CONSTRAINT tenants_settings_station_capacity CHECK (
+            jsonb_typeof(settings -> 'station_capacity') = 'object'
+            AND NOT jsonb_path_exists(settings -> 'station_capacity', 'strict $.keyvalue() ? (!(
+                @.key like_regex "^[a-z][a-z0-9_]{0,39}$" && @.value.type() == "number"
+                && @.value >= 1 && @.value <= 50 && @.value.floor() == @.value
+            ))', silent => true)
+        )
+        CONSTRAINT tenants_settings_alerts CHECK (
+            coalesce((settings ->> 'alert_unseen_seconds')::integer, 10) BETWEEN 3 AND 3600
+            AND coalesce((settings ->> 'alert_hook_seconds')::integer, 30)
+                BETWEEN coalesce((settings ->> 'alert_unseen_seconds')::integer, 10) AND 3600
+            AND coalesce((settings ->> 'alert_chime_seconds')::integer, 90)
+                BETWEEN coalesce((settings ->> 'alert_hook_seconds')::integer, 30) AND 3600
+            AND coalesce((settings ->> 'alert_page_seconds')::integer, 180)
+                BETWEEN coalesce((settings ->> 'alert_chime_seconds')::integer, 90) AND 7200
+            AND coalesce((settings ->> 'alert_every_seconds')::integer, 20) BETWEEN 5 AND 600
+        ),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT tenants_slug_key UNIQUE (slug),
@@ -175,21 +208,31 @@ CREATE TABLE app.stays (
     guest_name_encrypted text,
     guest_phone_encrypted text,
     guest_phone_index bytea CONSTRAINT stays_guest_phone_index_length CHECK (octet_length(guest_phone_index) = 32),
+    -- what the party must not eat, as codes of a version of the list of allergens; no version: nobody has said
+    allergens text[] NOT NULL DEFAULT '{}',
+    allergens_version text,
+    allergens_declared_at timestamptz,
     started_at timestamptz NOT NULL DEFAULT now(),
     ended_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT stays_pkey PRIMARY KEY (tenant_id, id),
-    CONSTRAINT stays_times_in_order CHECK (ended_at >= started_at)
+    CONSTRAINT stays_times_in_order CHECK (ended_at >= started_at),
+    CONSTRAINT stays_allergens_of_a_version CHECK (
+        (allergens_version IS NULL) = (allergens_declared_at IS NULL)
+        AND (allergens_version IS NOT NULL OR allergens = '{}')
+    )
 );
+CREATE INDEX stays_declared ON app.stays (tenant_id, id) WHERE ended_at IS NULL AND allergens_declared_at IS NOT NULL;
 CREATE INDEX stays_guest_phone ON app.stays (tenant_id, guest_phone_index) WHERE guest_phone_index IS NOT NULL;
 CREATE INDEX stays_guest_data ON app.stays (tenant_id, ended_at)
-    WHERE guest_name_encrypted IS NOT NULL OR guest_phone_encrypted IS NOT NULL;
+    WHERE guest_name_encrypted IS NOT NULL OR guest_phone_encrypted IS NOT NULL OR allergens_declared_at IS NOT NULL;
 CREATE UNIQUE INDEX stays_one_open_per_room ON app.stays (tenant_id, room_number) WHERE ended_at IS NULL;
 SELECT app.protect_tenant_table('app.stays');
 GRANT SELECT, INSERT, UPDATE ON app.stays TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.stays TO hub_admin;
-GRANT SELECT, UPDATE (guest_name_encrypted, guest_phone_encrypted, guest_phone_index) ON app.stays TO hub_log;
+GRANT SELECT, UPDATE (guest_name_encrypted, guest_phone_encrypted, guest_phone_index, allergens, allergens_version,
+    allergens_declared_at) ON app.stays TO hub_log;
 CREATE POLICY log ON app.stays TO hub_log USING (true) WITH CHECK (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.stays FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.stays FOR EACH ROW
@@ -200,10 +243,12 @@ CREATE TABLE app.device_rooms (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     device_name text NOT NULL CONSTRAINT device_rooms_device_name_length CHECK (length(device_name) BETWEEN 1 AND 200),
     device_type text NOT NULL
-        CONSTRAINT device_rooms_device_type_known CHECK (device_type IN ('tablet', 'kitchen_screen')),
+        CONSTRAINT device_rooms_device_type_known CHECK (device_type IN ('tablet', 'kitchen_screen', 'phone')),
     mac_address macaddr,
     ip_address inet,
     room_number text,
+    -- a phone belongs to one stay, in the room that it had when the phone came, and ends with it
+    stay_id uuid,
     room_type text,
     floor text,
     building text,
@@ -232,15 +277,20 @@ CREATE TABLE app.device_rooms (
     deleted_at timestamptz,
     CONSTRAINT device_rooms_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT device_rooms_cook_fkey FOREIGN KEY (tenant_id, cook_id) REFERENCES app.staff (tenant_id, id),
+    CONSTRAINT device_rooms_stay_fkey FOREIGN KEY (tenant_id, stay_id) REFERENCES app.stays (tenant_id, id),
+    CONSTRAINT device_rooms_phone_has_stay CHECK ((device_type = 'phone') = (stay_id IS NOT NULL)),
     CONSTRAINT device_rooms_tablet_has_room CHECK (device_type <> 'tablet' OR status <> 'active' OR room_number IS NOT NULL)
 );
 CREATE UNIQUE INDEX device_rooms_one_tablet_per_room ON app.device_rooms (tenant_id, room_number)
     WHERE device_type = 'tablet' AND status = 'active' AND deleted_at IS NULL;
+CREATE INDEX device_rooms_phones ON app.device_rooms (tenant_id, stay_id)
+    WHERE device_type = 'phone' AND status <> 'retired';
+CREATE INDEX device_rooms_screens ON app.device_rooms (tenant_id, id) WHERE device_type = 'kitchen_screen';
 SELECT app.protect_tenant_table('app.device_rooms');
 GRANT SELECT, INSERT, UPDATE ON app.device_rooms TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_rooms TO hub_admin;
-GRANT SELECT ON app.device_rooms TO hub_log;
-CREATE POLICY log ON app.device_rooms FOR SELECT TO hub_log USING (true);
+GRANT SELECT, DELETE ON app.device_rooms TO hub_log;
+CREATE POLICY log ON app.device_rooms TO hub_log USING (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.device_rooms FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- Another credential, but for the next one that takes its place: tokens that were bought with the old one end.
@@ -270,30 +320,40 @@ CREATE TABLE app.device_presence (
     opened_at timestamptz NOT NULL DEFAULT '-infinity',
     last_seen_at timestamptz NOT NULL,
     vitals jsonb NOT NULL DEFAULT '{}',
+    -- a tablet that has not been heard of for long: its room, while an order is under way there
+    silent_room text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT device_presence_pkey PRIMARY KEY (tenant_id, device_id),
     CONSTRAINT device_presence_device_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES app.device_rooms (tenant_id, id)
 ) WITH (fillfactor = 70);
+CREATE INDEX device_presence_silent ON app.device_presence (tenant_id, device_id) WHERE silent_room IS NOT NULL;
 SELECT app.protect_tenant_table('app.device_presence');
 GRANT SELECT, INSERT, UPDATE ON app.device_presence TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.device_presence TO hub_admin;
+GRANT SELECT, DELETE, UPDATE (silent_room) ON app.device_presence TO hub_log;
+CREATE POLICY log ON app.device_presence TO hub_log USING (true) WITH CHECK (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.device_presence FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 
 -- Single-use codes that a page exchanges for its device's credential. Only the hash is stored.
 CREATE TABLE app.pairing_codes (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    device_id uuid NOT NULL,
+    -- the device that it is for, or the stay that it brings a phone to
+    device_id uuid,
+    stay_id uuid,
     code_hash bytea NOT NULL CONSTRAINT pairing_codes_code_hash_sha256 CHECK (octet_length(code_hash) = 32),
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT pairing_codes_pkey PRIMARY KEY (tenant_id, id),
-    CONSTRAINT pairing_codes_device_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES app.device_rooms (tenant_id, id)
+    CONSTRAINT pairing_codes_device_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES app.device_rooms (tenant_id, id),
+    CONSTRAINT pairing_codes_stay_fkey FOREIGN KEY (tenant_id, stay_id) REFERENCES app.stays (tenant_id, id),
+    CONSTRAINT pairing_codes_for_one CHECK ((device_id IS NULL) <> (stay_id IS NULL))
 );
 CREATE INDEX pairing_codes_unused ON app.pairing_codes (code_hash) WHERE used_at IS NULL;
+CREATE INDEX pairing_codes_of_stays ON app.pairing_codes (tenant_id, stay_id) WHERE used_at IS NULL;
 SELECT app.protect_tenant_table('app.pairing_codes');
 GRANT SELECT, INSERT, UPDATE ON app.pairing_codes TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.pairing_codes TO hub_admin;
@@ -304,9 +364,48 @@ CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, id ON app.pairing_codes FOR 
     WHEN ((OLD.tenant_id, OLD.id) IS DISTINCT FROM (NEW.tenant_id, NEW.id)) EXECUTE FUNCTION app.refuse_new_key();
 
 -- The one look-up that runs before a tenant is known: it uses the code up, gives the device its credential, and
--- says whose it was. Both or neither: a code is not burnt for nothing.
+-- says whose it was. Both or neither: a code is not burnt for nothing. The code of a stay makes a new phone, and of
+-- eight that the stay has already the oldest goes.
 CREATE FUNCTION app.claim_code(presented bytea, credential bytea, OUT tenant_id uuid, OUT device_id uuid)
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    asked record;
+BEGIN
+    -- locked, so that a stay that ends at this moment takes the phone along, and phones come one after the other
+    SELECT code.tenant_id, code.id, s.id AS stay_id, s.room_number INTO asked
+    FROM app.pairing_codes AS code
+    JOIN app.stays AS s ON s.tenant_id = code.tenant_id AND s.id = code.stay_id
+    WHERE code.code_hash = presented AND code.used_at IS NULL AND s.ended_at IS NULL
+    FOR NO KEY UPDATE OF s;
+    IF FOUND THEN
+        UPDATE app.pairing_codes AS code SET used_at = now()
+        WHERE code.tenant_id = asked.tenant_id AND code.id = asked.id AND code.used_at IS NULL AND code.expires_at > now();
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        UPDATE app.device_rooms AS d SET status = 'retired'
+        WHERE d.tenant_id = asked.tenant_id AND d.id IN (
+            SELECT phone.id FROM app.device_rooms AS phone
+            WHERE phone.tenant_id = asked.tenant_id AND phone.stay_id = asked.stay_id AND phone.device_type = 'phone'
+                AND phone.status <> 'retired'
+            ORDER BY phone.created_at DESC, phone.id DESC OFFSET 7
+        );
+        INSERT INTO app.device_rooms AS d (
+            tenant_id, device_name, device_type, room_number, stay_id, floor, status, credential_hash, credential_changed_at
+        )
+        SELECT
+            asked.tenant_id, 'Phone ' || asked.room_number, 'phone', asked.room_number, asked.stay_id,
+            (
+                SELECT t.floor FROM app.device_rooms AS t
+                WHERE t.tenant_id = asked.tenant_id AND t.room_number = asked.room_number AND t.device_type = 'tablet'
+                    AND t.deleted_at IS NULL
+                ORDER BY t.status = 'active' DESC, t.created_at DESC LIMIT 1
+            ),
+            'active', credential, now()
+        RETURNING d.id INTO device_id;
+        tenant_id := asked.tenant_id;
+        RETURN;
+    END IF;
     -- locked, so that a device that is revoked at this moment stays revoked
     WITH device AS MATERIALIZED (
         SELECT d.tenant_id, d.id, code.id AS code_id
@@ -326,6 +425,25 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         credential_changed_at = now(), status = 'active'
     FROM claimed
     WHERE d.tenant_id = claimed.tenant_id AND d.id = claimed.device_id
-    RETURNING d.tenant_id, d.id
+    RETURNING d.tenant_id, d.id INTO asked;
+    tenant_id := asked.tenant_id;
+    device_id := asked.id;
+END
 $$;
+
+-- What was invited into a stay ends with it, and when the guest takes another room: whoever came in by the old room's
+-- code has to be asked in anew.
+CREATE FUNCTION app.end_phones() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE app.device_rooms AS d SET status = 'retired'
+    WHERE d.tenant_id = NEW.tenant_id AND d.stay_id = NEW.id AND d.device_type = 'phone' AND d.status <> 'retired';
+    UPDATE app.pairing_codes AS code SET expires_at = now()
+    WHERE code.tenant_id = NEW.tenant_id AND code.stay_id = NEW.id AND code.used_at IS NULL AND code.expires_at > now();
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER phones AFTER UPDATE ON app.stays FOR EACH ROW
+    WHEN (OLD.ended_at IS NULL AND (NEW.ended_at IS NOT NULL OR OLD.room_number <> NEW.room_number))
+    EXECUTE FUNCTION app.end_phones();
 GRANT EXECUTE ON FUNCTION app.claim_code(bytea, bytea) TO hub_auth;

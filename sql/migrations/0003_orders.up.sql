@@ -16,10 +16,26 @@ CREATE TABLE app.orders (
     service_amount integer NOT NULL DEFAULT 0 CONSTRAINT orders_service_amount_not_negative CHECK (service_amount >= 0),
     total_amount integer NOT NULL,
     prices_include_tax boolean NOT NULL,
+    -- what the money was worked out with, to do it again when a line is cancelled
+    service_charge_bp integer NOT NULL DEFAULT 0
+        CONSTRAINT orders_service_charge_bp_range CHECK (service_charge_bp BETWEEN 0 AND 10000),
+    service_tax_rate_bp integer NOT NULL DEFAULT 0
+        CONSTRAINT orders_service_tax_rate_bp_range CHECK (service_tax_rate_bp BETWEEN 0 AND 10000),
+    tax_rounding text NOT NULL DEFAULT 'floor'
+        CONSTRAINT orders_tax_rounding_known CHECK (tax_rounding IN ('floor', 'round', 'ceil')),
+    -- [{"rate_bp", "base_amount", "tax_amount"}]
+    taxes jsonb NOT NULL DEFAULT '[]',
     delivery_type text NOT NULL DEFAULT 'room_service'
         CONSTRAINT orders_delivery_type_known CHECK (delivery_type IN ('room_service', 'fridge', 'takeaway')),
     delivery_address text,
+    channel text NOT NULL DEFAULT 'tablet'
+        CONSTRAINT orders_channel_known CHECK (channel IN ('tablet', 'phone', 'staff')),
     estimated_delivery_at timestamptz,
+    -- what the stay had declared when it ordered, when all stations that it concerns have taken note, and which have
+    declared_allergens text[] NOT NULL DEFAULT '{}',
+    allergens_version text,
+    allergy_acked_at timestamptz,
+    allergy_acked_stations text[] NOT NULL DEFAULT '{}',
     special_requests text CONSTRAINT orders_special_requests_length CHECK (length(special_requests) <= 500),
     -- the receipt chain: stored (placed), shown on a screen, accepted by a human
     placed_at timestamptz NOT NULL DEFAULT now(),
@@ -27,11 +43,19 @@ CREATE TABLE app.orders (
     accepted_at timestamptz,
     ready_at timestamptz,
     finished_at timestamptz,
+    -- when nobody sees or accepts it: {"unseen", "hook", "chime", "page"}, when each step was taken
+    alerts jsonb NOT NULL DEFAULT '{}',
+    -- a scheduled order: when the kitchen begins, and when the guest wants it
     fire_at timestamptz,
+    due_at timestamptz,
+    rush boolean NOT NULL DEFAULT false,
+    -- orders that a runner carries together
+    trip_id uuid,
     recall_count integer NOT NULL DEFAULT 0 CONSTRAINT orders_recall_count_not_negative CHECK (recall_count >= 0),
     cancelled_at timestamptz,
     cancel_reason text CONSTRAINT orders_cancel_reason_length CHECK (length(cancel_reason) <= 200),
     cancel_acked_at timestamptz,
+    cancel_acked_stations text[] NOT NULL DEFAULT '{}',
     -- who bumped last and what stood before, for the undo of a bump
     last_bump jsonb,
     op_id uuid,
@@ -49,10 +73,14 @@ CREATE INDEX orders_active ON app.orders (tenant_id, created_at, id)
     WHERE status IN ('received', 'cooking', 'ready', 'delivering');
 CREATE INDEX orders_unacknowledged ON app.orders (tenant_id, created_at, id)
     WHERE status = 'cancelled' AND cancel_acked_at IS NULL;
+CREATE INDEX orders_unaccepted ON app.orders ((coalesce(fire_at, created_at)))
+    WHERE status = 'received' AND accepted_at IS NULL AND NOT alerts ? 'page';
 CREATE INDEX orders_finished ON app.orders (tenant_id, finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX orders_keyset ON app.orders (tenant_id, created_at DESC, id DESC);
 CREATE INDEX orders_room ON app.orders (tenant_id, room_number, created_at DESC);
 CREATE INDEX orders_stay ON app.orders (tenant_id, stay_id, created_at DESC, id DESC);
+CREATE INDEX orders_guest_data ON app.orders (tenant_id, stay_id)
+    WHERE declared_allergens <> '{}' OR allergens_version IS NOT NULL;
 SELECT app.protect_tenant_table('app.orders');
 GRANT SELECT, INSERT, UPDATE ON app.orders TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.orders TO hub_admin;
@@ -69,8 +97,13 @@ CREATE TABLE app.order_items (
     name_en text NOT NULL,
     description_ja text,
     description_en text,
+    -- [{"key", "group_ja", "group_en", "name_ja", "name_en", "price"}]; unit_price includes them
     options jsonb NOT NULL DEFAULT '[]',
     allergens text[],
+    -- what its stay had declared and this holds
+    conflicts text[] NOT NULL DEFAULT '{}',
+    fulfilment text NOT NULL DEFAULT 'room_service'
+        CONSTRAINT order_items_fulfilment_known CHECK (fulfilment IN ('room_service', 'fridge')),
     tax_class text NOT NULL,
     tax_rate_bp integer NOT NULL CONSTRAINT order_items_tax_rate_bp_range CHECK (tax_rate_bp BETWEEN 0 AND 10000),
     unit_price integer NOT NULL CONSTRAINT order_items_unit_price_not_negative CHECK (unit_price >= 0),
@@ -95,8 +128,8 @@ CREATE TABLE app.order_items (
 SELECT app.protect_tenant_table('app.order_items');
 GRANT SELECT, INSERT, UPDATE ON app.order_items TO hub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.order_items TO hub_admin;
-GRANT SELECT ON app.order_items TO hub_log;
-CREATE POLICY log ON app.order_items FOR SELECT TO hub_log USING (true);
+GRANT SELECT, UPDATE (conflicts) ON app.order_items TO hub_log;
+CREATE POLICY log ON app.order_items TO hub_log USING (true) WITH CHECK (true);
 CREATE TRIGGER touch BEFORE UPDATE ON app.order_items FOR EACH ROW EXECUTE FUNCTION app.touch_updated_at();
 CREATE TRIGGER same_key BEFORE UPDATE OF tenant_id, order_id, line ON app.order_items FOR EACH ROW
     WHEN ((OLD.tenant_id, OLD.order_id, OLD.line) IS DISTINCT FROM (NEW.tenant_id, NEW.order_id, NEW.line))
@@ -221,6 +254,18 @@ SELECT
                 o.service_amount,
                 o.total_amount,
                 o.prices_include_tax,
+                o.service_charge_bp,
+                o.taxes,
+                o.channel,
+                app.iso(o.fire_at) AS fire_at,
+                app.iso(o.due_at) AS due_at,
+                app.iso(o.estimated_delivery_at) AS estimated_delivery_at,
+                o.rush,
+                o.trip_id,
+                o.declared_allergens,
+                app.iso(o.allergy_acked_at) AS allergy_acked_at,
+                o.allergy_acked_stations,
+                o.alerts,
                 o.special_requests,
                 app.iso(o.placed_at) AS placed_at,
                 app.iso(o.shown_at) AS shown_at,
@@ -230,6 +275,7 @@ SELECT
                 app.iso(o.cancelled_at) AS cancelled_at,
                 o.cancel_reason,
                 app.iso(o.cancel_acked_at) AS cancel_acked_at,
+                o.cancel_acked_stations,
                 o.recall_count,
                 array_to_json(ARRAY(
                     SELECT row_to_json(item)
@@ -245,8 +291,11 @@ SELECT
                             i.tax_rate_bp,
                             i.status,
                             i.note,
+                            i.options,
                             i.station,
+                            i.fulfilment,
                             i.allergens,
+                            i.conflicts,
                             i.preparation_minutes,
                             i.age_restricted
                         FROM app.order_items AS i
@@ -276,7 +325,7 @@ BEGIN
         SELECT coalesce(json_agg(json_build_object(
             'line', i.line, 'menu_item_id', i.menu_item_id, 'quantity', i.quantity, 'status', i.status,
             'needs_cooking', i.preparation_minutes > 0, 'age_restricted', i.age_restricted,
-            'unit_price', i.unit_price, 'tax_rate_bp', i.tax_rate_bp
+            'unit_price', i.unit_price, 'tax_rate_bp', i.tax_rate_bp, 'station', i.station, 'conflicts', i.conflicts
         ) ORDER BY i.line), '[]')
         FROM app.order_items AS i
         WHERE i.tenant_id = tenant AND i.order_id = wanted

@@ -107,7 +107,7 @@ BEGIN
         WHERE s.tenant_id = NEW.tenant_id AND s.staff_id = NEW.id AND s.ended_at IS NULL AND s.expires_at > now()
         ORDER BY s.id
     LOOP
-        PERFORM app.end_topic(NEW.tenant_id, session, format('session:%s', session), 'renew');
+        PERFORM app.end_topic(NEW.tenant_id, session, format('session:%s', session));
     END LOOP;
     RETURN NULL;
 END
@@ -275,13 +275,23 @@ GRANT EXECUTE ON FUNCTION app.admit_device(uuid, text, text, integer) TO hub_api
 GRANT EXECUTE ON FUNCTION app.admit_staff(uuid, integer) TO hub_api, hub_admin;
 
 -- Deletes at most `batch` of each: a tenant's sign-ins that were over before `before`, refresh tokens that were used and
--- codes that ran out before then. Returns how many went.
+-- codes that ran out before then, phones of guests who had left. Returns how many went.
 CREATE FUNCTION app.prune_sign_ins(tenant uuid, before timestamptz, batch integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     part integer;
     gone integer := 0;
+    phones uuid[] := ARRAY(
+        SELECT d.id
+        FROM app.device_rooms AS d
+        JOIN app.stays AS s ON s.tenant_id = d.tenant_id AND s.id = d.stay_id
+        WHERE d.tenant_id = tenant AND d.device_type = 'phone' AND s.ended_at < before LIMIT batch
+    );
 BEGIN
+    DELETE FROM app.device_presence AS p WHERE p.tenant_id = tenant AND p.device_id = ANY (phones);
+    DELETE FROM app.device_rooms AS d WHERE d.tenant_id = tenant AND d.id = ANY (phones);
+    GET DIAGNOSTICS part = ROW_COUNT;
+    gone := gone + part;
     DELETE FROM app.refresh_tokens AS r
     WHERE r.tenant_id = tenant AND r.ctid = ANY (ARRAY(
         SELECT old.ctid FROM app.refresh_tokens AS old
@@ -314,22 +324,39 @@ BEGIN
 END
 $$;
 
--- Empties what at most `batch` of a tenant's stays that ended before `before` say of their guests; returns how many.
+-- Empties what at most `batch` of a tenant's stays that ended before `before`, and at most `batch` of their orders, say of
+-- the guests; returns how many. What a guest must not eat stays with an order for as long as it is open.
 CREATE FUNCTION app.erase_guests(tenant uuid, before timestamptz, batch integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     emptied integer;
+    finished uuid[];
 BEGIN
     UPDATE app.stays AS s
-    SET guest_name_encrypted = NULL, guest_phone_encrypted = NULL, guest_phone_index = NULL
+    SET guest_name_encrypted = NULL, guest_phone_encrypted = NULL, guest_phone_index = NULL,
+        allergens = '{}', allergens_version = NULL, allergens_declared_at = NULL
     WHERE s.tenant_id = tenant AND s.ctid = ANY (ARRAY(
         SELECT old.ctid FROM app.stays AS old
         WHERE old.tenant_id = tenant AND old.ended_at < before
-            AND (old.guest_name_encrypted IS NOT NULL OR old.guest_phone_encrypted IS NOT NULL)
+            AND (old.guest_name_encrypted IS NOT NULL OR old.guest_phone_encrypted IS NOT NULL
+                OR old.allergens_declared_at IS NOT NULL)
         ORDER BY old.ended_at LIMIT batch
     ));
     GET DIAGNOSTICS emptied = ROW_COUNT;
-    RETURN emptied;
+    finished := ARRAY(
+        SELECT o.id
+        FROM app.orders AS o
+        JOIN app.stays AS s ON s.tenant_id = o.tenant_id AND s.id = o.stay_id
+        WHERE o.tenant_id = tenant AND (o.declared_allergens <> '{}' OR o.allergens_version IS NOT NULL)
+            AND o.finished_at IS NOT NULL AND s.ended_at < before
+        ORDER BY o.id LIMIT batch FOR NO KEY UPDATE OF o
+    );
+    -- the orders first: their version rises once
+    UPDATE app.orders AS o SET declared_allergens = '{}', allergens_version = NULL
+    WHERE o.tenant_id = tenant AND o.id = ANY (finished);
+    UPDATE app.order_items AS i SET conflicts = '{}'
+    WHERE i.tenant_id = tenant AND i.order_id = ANY (finished) AND i.conflicts <> '{}';
+    RETURN emptied + cardinality(finished);
 END
 $$;
 GRANT CREATE ON SCHEMA app TO hub_log;

@@ -239,7 +239,7 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.staff_sessions FOR 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.staff_codes FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('staff_id', 'code_hash');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.stays FOR EACH ROW
-    EXECUTE FUNCTION app.audit_row('id', 'guest_name_encrypted,guest_phone_encrypted,guest_phone_index');
+    EXECUTE FUNCTION app.audit_row('id', 'guest_name_encrypted,guest_phone_encrypted,guest_phone_index,allergens');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.device_rooms FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('id', 'credential_hash,next_credential_hash,previous_credential_hash');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.pairing_codes FOR EACH ROW
@@ -249,9 +249,9 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.menu_items FOR EACH
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.tax_rates FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('tax_class,fulfilment,valid_from', '');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.orders FOR EACH ROW
-    EXECUTE FUNCTION app.audit_row('id', 'delivery_address,special_requests');
+    EXECUTE FUNCTION app.audit_row('id', 'delivery_address,special_requests,declared_allergens');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.order_items FOR EACH ROW
-    EXECUTE FUNCTION app.audit_row('order_id,line', 'note');
+    EXECUTE FUNCTION app.audit_row('order_id,line', 'note,conflicts');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.files FOR EACH ROW
     EXECUTE FUNCTION app.audit_row('id', 'content');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.data_keys FOR EACH ROW

@@ -76,7 +76,8 @@ LEFT JOIN app.device_presence AS p ON p.tenant_id = d.tenant_id AND p.device_id 
 WHERE d.tenant_id = $1 AND d.id = $2 AND d.deleted_at IS NULL;
 
 -- name: list_devices (read)
--- The devices after a place in the list, oldest first; every filter but the place may be null.
+-- The devices after a place in the list, oldest first; every filter but the place may be null. Phones that have gone
+-- with their guests are there for those who ask for what is retired.
 SELECT
     d.id, d.device_name, d.device_type, d.room_number, d.room_type, d.floor, d.building, d.stations, d.status, d.settings,
     coalesce(p.online AND p.last_seen_at > now() - $3::interval, false) AS online,
@@ -85,7 +86,7 @@ FROM app.device_rooms AS d
 LEFT JOIN app.device_presence AS p ON p.tenant_id = d.tenant_id AND p.device_id = d.id
 WHERE d.tenant_id = $1 AND d.deleted_at IS NULL AND (d.created_at, d.id) > ($4, $5)
     AND ($6::text IS NULL OR d.device_type = $6)
-    AND ($7::text IS NULL OR d.status = $7)
+    AND ($7::text = d.status OR $7::text IS NULL AND (d.device_type <> 'phone' OR d.status <> 'retired'))
     AND ($8::text IS NULL OR d.floor = $8)
     AND ($9::boolean IS NULL
         OR coalesce(p.online AND p.last_seen_at > now() - $3::interval, false) = $9)

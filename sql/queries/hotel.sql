@@ -17,3 +17,9 @@ FOR NO KEY UPDATE;
 -- New settings of a hotel.
 UPDATE app.tenants SET totp_roles = $2, locale = $3, settings = $4::text::jsonb
 WHERE id = $1;
+
+-- name: used (read)
+-- Where the dishes that guests can see are made, and under what they stand.
+SELECT DISTINCT m.station, m.category
+FROM app.menu_items AS m
+WHERE m.tenant_id = $1 AND NOT m.is_hidden AND m.deleted_at IS NULL;

@@ -68,6 +68,8 @@ WHERE k.tenant_id = $1 AND k.purpose = 'field' AND k.retired_at IS NOT NULL
             UNION ALL
             SELECT unnest(ARRAY[s.guest_name_encrypted, s.guest_phone_encrypted])
             FROM app.stays AS s WHERE s.tenant_id = $1
+            UNION ALL
+            SELECT w.secret_encrypted FROM app.webhooks AS w WHERE w.tenant_id = $1
         ) AS texts
         WHERE starts_with(texts.sealed, 'v1:' || replace(k.id::text, '-', '') || ':')
     );
@@ -86,7 +88,8 @@ WHERE tenant_id = $1 AND pin_hash IS NOT NULL;
 -- How many rows of a hotel re-encryption looks at.
 SELECT
     1 + (SELECT count(*) FROM app.staff AS s WHERE s.tenant_id = $1)
-    + (SELECT count(*) FROM app.stays AS s WHERE s.tenant_id = $1);
+    + (SELECT count(*) FROM app.stays AS s WHERE s.tenant_id = $1)
+    + (SELECT count(*) FROM app.webhooks AS w WHERE w.tenant_id = $1);
 
 -- name: tenants_batch (read)
 -- The hotel itself.
@@ -122,3 +125,14 @@ ORDER BY id LIMIT $3;
 UPDATE app.stays SET guest_name_encrypted = $3, guest_phone_encrypted = $4, guest_phone_index = $5
 WHERE tenant_id = $1 AND id = $2 AND guest_name_encrypted IS NOT DISTINCT FROM $6
     AND guest_phone_encrypted IS NOT DISTINCT FROM $7 AND guest_phone_index IS NOT DISTINCT FROM $8;
+
+-- name: webhooks_batch (read)
+-- The next addresses that are told, also those that were deleted.
+SELECT id, secret_encrypted
+FROM app.webhooks WHERE tenant_id = $1 AND id > coalesce($2, uuid '00000000-0000-0000-0000-000000000000')
+ORDER BY id LIMIT $3;
+
+-- name: webhooks_replace (write)
+-- Writes the secret of one that was sealed anew, unless it has changed meanwhile.
+UPDATE app.webhooks SET secret_encrypted = $3
+WHERE tenant_id = $1 AND id = $2 AND secret_encrypted IS NOT DISTINCT FROM $4;

@@ -35,6 +35,8 @@ shown AS (
         o.status = 'delivered' AND o.finished_at > $2::timestamptz - (SELECT hotel.recall FROM hotel), true
     FROM app.order_documents AS o
     WHERE o.tenant_id = $1 AND o.finished_at > $2::timestamptz - interval '24 hours'
+        -- always: a range with two ends is taken for a short one, so that one plan serves every hotel
+        AND o.finished_at < $2::timestamptz + interval '24 hours'
         AND (o.status = 'delivered' OR o.cancel_acked_at IS NOT NULL)
 )
 SELECT head.epoch, head.seq, entry.kind, entry.topics, entry.data
@@ -53,6 +55,26 @@ LEFT JOIN LATERAL (
             || CASE WHEN shown.in_room THEN ARRAY['stay:' || shown.stay_id] ELSE '{}' END,
         shown.document::text
     FROM shown
+    UNION ALL
+    SELECT 4, NULL, page.display_order, page.id, 'page', ARRAY['pages'], page.document::text
+    FROM app.page_documents AS page
+    WHERE page.tenant_id = $1 AND page.visible
+    UNION ALL
+    SELECT 5, phone.created_at, 0, phone.id, 'phone', ARRAY['stay:' || phone.stay_id], phone.document::text
+    FROM app.phone_documents AS phone
+    WHERE phone.tenant_id = $1
+    UNION ALL
+    SELECT 6, NULL, 0, stay.id, 'stay', ARRAY['stay:' || stay.id], stay.document::text
+    FROM app.stay_documents AS stay
+    WHERE stay.tenant_id = $1
+    UNION ALL
+    SELECT 7, NULL, 0, screen.id, 'screen', ARRAY['device:' || screen.id], screen.document::text
+    FROM app.screen_documents AS screen
+    WHERE screen.tenant_id = $1
+    UNION ALL
+    SELECT 8, NULL, 0, tablet.id, 'silent_tablet', ARRAY['kitchen'], tablet.document::text
+    FROM app.silent_tablet_documents AS tablet
+    WHERE tablet.tenant_id = $1
 ) AS entry ON true
 WHERE head.tenant_id = $1
 ORDER BY entry.section, entry.moment, entry.place, entry.id;

@@ -1,4 +1,4 @@
--- Stays: who lives in which room. Locks are taken in this order: the stay, its orders by id, the tablets.
+-- Stays: who lives in which room. Locks are taken in this order: the stay, its phones, its orders by id, the tablets.
 
 -- name: insert_stay (write)
 -- A guest moves in.
@@ -60,7 +60,8 @@ WHERE o.tenant_id = $1 AND o.id = under_way.id;
 -- name: stay (read)
 -- One stay, open or ended, with what a front desk asks about it.
 SELECT
-    s.id, s.room_number, s.guest_name_encrypted, s.guest_phone_encrypted, s.started_at, s.ended_at,
+    s.id, s.room_number, s.guest_name_encrypted, s.guest_phone_encrypted, s.started_at, s.ended_at, s.allergens,
+    s.allergens_version, s.allergens_declared_at,
     d.id AS tablet_id, d.wipe_requested_at IS NOT NULL AS wipe_pending,
     (
         SELECT count(*) FROM app.orders AS o
@@ -76,7 +77,8 @@ WHERE s.tenant_id = $1 AND s.id = $2;
 -- name: open_stays (read)
 -- A page of the open stays by room number, after a room; $3 is the one room that is asked for, or NULL.
 SELECT
-    s.id, s.room_number, s.guest_name_encrypted, s.guest_phone_encrypted, s.started_at, s.ended_at,
+    s.id, s.room_number, s.guest_name_encrypted, s.guest_phone_encrypted, s.started_at, s.ended_at, s.allergens,
+    s.allergens_version, s.allergens_declared_at,
     d.id AS tablet_id, d.wipe_requested_at IS NOT NULL AS wipe_pending,
     (
         SELECT count(*) FROM app.orders AS o
@@ -95,7 +97,8 @@ LIMIT $4;
 -- name: stays_of_phone (read)
 -- The latest stays of a phone number, open or ended, by its blind indexes.
 SELECT
-    s.id, s.room_number, s.guest_name_encrypted, s.guest_phone_encrypted, s.started_at, s.ended_at,
+    s.id, s.room_number, s.guest_name_encrypted, s.guest_phone_encrypted, s.started_at, s.ended_at, s.allergens,
+    s.allergens_version, s.allergens_declared_at,
     d.id AS tablet_id, d.wipe_requested_at IS NOT NULL AS wipe_pending,
     (
         SELECT count(*) FROM app.orders AS o
@@ -109,3 +112,27 @@ LEFT JOIN app.device_rooms AS d
 WHERE s.tenant_id = $1 AND s.guest_phone_index = ANY ($2::bytea[])
 ORDER BY s.started_at DESC, s.id DESC
 LIMIT $3;
+
+-- name: allergens (read)
+-- The list of allergens that holds in a hotel today, and the one before it: their versions, and their codes in order.
+SELECT
+    list.version,
+    ARRAY(
+        SELECT item.value ->> 'code'
+        FROM jsonb_array_elements(list.items) WITH ORDINALITY AS item (value, place)
+        ORDER BY item.place
+    ) AS codes
+FROM app.tenants AS t
+JOIN app.allergen_lists AS list ON list.valid_from <= (now() AT TIME ZONE t.time_zone)::date
+WHERE t.id = $1
+ORDER BY list.valid_from DESC
+LIMIT 2;
+
+-- name: declare_allergens (write)
+-- What the party of an open stay must not eat, in place of what was said before.
+UPDATE app.stays SET allergens = $3, allergens_version = $4, allergens_declared_at = $5
+WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL;
+
+-- name: stay_document (read)
+-- What the screens of a stay know of it.
+SELECT document::text FROM app.stay_documents WHERE tenant_id = $1 AND id = $2;

@@ -11,6 +11,19 @@ VALUES (
     $1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
 );
 
+-- name: usual_rates (write)
+-- The tax rates of a new hotel, as Japan asks for them since the 1st of October 2019: what is served has the full rate,
+-- food that is taken from the fridge or away the reduced one.
+INSERT INTO app.tax_rates (tenant_id, tax_class, fulfilment, rate_bp, valid_from)
+VALUES
+    ($1, 'food', 'room_service', 1000, '2019-10-01'),
+    ($1, 'alcohol', 'room_service', 1000, '2019-10-01'),
+    ($1, 'service', 'room_service', 1000, '2019-10-01'),
+    ($1, 'food', 'fridge', 800, '2019-10-01'),
+    ($1, 'alcohol', 'fridge', 1000, '2019-10-01'),
+    ($1, 'food', 'takeaway', 800, '2019-10-01'),
+    ($1, 'alcohol', 'takeaway', 1000, '2019-10-01');
+
 -- name: lock_tenant (write)
 -- A hotel that nobody else changes until this transaction ends.
 SELECT

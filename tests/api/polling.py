@@ -60,7 +60,7 @@ class Follower:
     async def catch_up(self, seq: int) -> None:
         """Poll until everything up to `seq` is known."""
         while self._next is None or int(self._next.partition(":")[2]) < seq:
-            params: dict[str, str | int] = {} if self._next is None else {"after": self._next, "wait": 5}
+            params: dict[str, str | int] = {} if self._next is None else {"after": self._next, "wait": 1}
             answer = await poll(self._api, self._principal, **params)
             for frame in answer["frames"]:
                 self._apply(frame)

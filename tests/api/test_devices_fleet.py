@@ -146,6 +146,21 @@ async def test_changes(api: Api, hotel: Hotel, manager: Principal, admin: Connec
     problem(await patch(api, manager, uuid4(), device_name="x"), 404, "not_found", "device_id")
 
 
+async def test_a_screen_is_set_up_from_the_office(api: Api, hotel: Hotel, manager: Principal) -> None:
+    settings = {"view": "expo", "columns": 4, "thresholds": {"soon": 60, "late": 90}}
+    answer = await patch(api, manager, hotel.kitchen_id, settings=settings)
+    assert answer.json()["device"]["settings"] == settings
+    for wrong, field in (
+        ({"view": "bar"}, "settings.view"),
+        ({"volume": 0.5}, "settings"),
+        ({"thresholds": {"soon": 90, "late": 60}}, "settings.thresholds.late"),
+    ):
+        document = await patch(api, manager, hotel.kitchen_id, settings=wrong)
+        problem(document, 400, "invalid_input", field)
+    read = (await api.get(f"{DEVICES}/{hotel.kitchen_id}", manager)).json()
+    assert read["device"]["settings"] == settings
+
+
 async def test_a_tablet_stays_while_its_guest_waits_for_an_order(
     api: Api, hotel: Hotel, manager: Principal
 ) -> None:

@@ -1,4 +1,4 @@
-"""A hotel by its address; its manager's settings; tokens that are at the wrong address."""
+"""A hotel by its address; tokens that are at the wrong address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
-import msgspec
 import pytest
 
 from tests.api.conftest import Api, bearer, problem
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 HOTEL = "/api/v1/hotel"
-SETTINGS = "/api/v1/hotel/settings"
 BASE = "hub.example"
 
 
@@ -89,72 +87,3 @@ async def test_a_token_is_no_good_at_another_hotels_address(
     assert found[2]["record"] == str(hotel.rooms[0].tablet_id)
     # the other hotel was not troubled
     assert await refusals(admin, other_hotel) == []
-
-
-async def change(api: Api, body: object, as_: Principal) -> httpx.Response:
-    headers = {"Content-Type": "application/json"} | bearer(as_)
-    return await api.client.patch(SETTINGS, content=msgspec.json.encode(body), headers=headers)
-
-
-async def test_a_manager_sets_what_a_hotel_may_set(api: Api, hotel: Hotel, admin: Connection) -> None:
-    await admin.execute(
-        "UPDATE app.tenants SET settings = '{\"categories\": []}' WHERE id = $1", hotel.tenant_id
-    )
-    manager = await make_staff(admin, hotel, "manager")
-    usual: dict[str, Any] = {
-        "totp_roles": [],
-        "locale": "ja",
-        "phone": None,
-        "recall_minutes": None,
-        "undo_seconds": None,
-    }
-    assert (await api.get(SETTINGS, manager)).json() == usual
-    wanted = {"totp_roles": ["manager", "front"], "locale": "en", "phone": "9", "recall_minutes": 45}
-    answer = await change(api, wanted, manager)
-    assert answer.json() == usual | wanted | {"totp_roles": ["front", "manager"]}
-    # guests' screens know it, and what else is kept there stays
-    told = (await api.get("/api/v1/menu", hotel.tablet())).json()["hotel"]
-    assert (told["locale"], told["phone"], told["recall_minutes"], told["categories"]) == ("en", "9", 45, [])
-    # as a Japanese keyboard writes it: no telephone has such keys
-    assert (await change(api, {"phone": "９"}, manager)).json()["phone"] == "9"
-    answer = await change(api, {"phone": None, "totp_roles": []}, manager)
-    assert answer.json() == usual | {"locale": "en", "recall_minutes": 45}
-    kept = json.loads(await admin.fetchval("SELECT settings FROM app.tenants WHERE id = $1", hotel.tenant_id))
-    assert kept == {"categories": [], "recall_minutes": 45}
-    entry = await admin.fetchrow(
-        "SELECT user_id, changed FROM app.audit_logs WHERE tenant_id = $1 AND table_name = 'tenants'"
-        " AND 'totp_roles' = ANY (changed) ORDER BY created_at LIMIT 1",
-        hotel.tenant_id,
-    )
-    assert entry is not None
-    assert (entry["user_id"], entry["changed"]) == (manager.id, ["locale", "settings", "totp_roles"])
-
-
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"totp_roles": ["super_admin"]}, "totp_roles"),
-        ({"totp_roles": ["guest"]}, "totp_roles[0]"),
-        ({"totp_roles": None}, "totp_roles"),
-        ({"locale": "fr"}, "locale"),
-        ({"phone": "call\u202eme"}, "phone"),
-        ({"phone": "9\0"}, "phone"),
-        ({"phone": ""}, "phone"),
-        ({"phone": "٣"}, "phone"),
-        ({"recall_minutes": 0}, "recall_minutes"),
-        ({"recall_minutes": 10**30}, "recall_minutes"),
-        ({"undo_seconds": 61}, "undo_seconds"),
-        ({"room_limit": 500}, None),
-        ({"status": "active"}, None),
-    ],
-)
-async def test_and_nothing_else(
-    api: Api, hotel: Hotel, admin: Connection, body: dict[str, Any], field: str | None
-) -> None:
-    manager = await make_staff(admin, hotel, "manager")
-    problem(await change(api, body, manager), 400, "invalid_input", field)
-
-
-async def test_nobody_else_sets_it(api: Api, hotel: Hotel, admin: Connection) -> None:
-    for principal in (hotel.tablet(), hotel.kitchen(), await make_staff(admin, hotel, "front")):
-        assert (await change(api, {"locale": "en"}, principal)).status_code == 403

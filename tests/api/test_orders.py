@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -9,8 +10,9 @@ import pytest
 from hub.db.ids import uuid7
 from hub.menu.documents import WholeMenu
 from hub.orders.documents import ChangedOrder, OneOrder, Orders
+from hub.orders.messages import QuoteReply, SlotsReply
 from tests.api.conftest import Api, problem
-from tests.factories import Hotel
+from tests.factories import Hotel, make_staff
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
@@ -169,3 +171,50 @@ async def test_each_kind_of_device_has_its_own_commands(api: Api, hotel: Hotel) 
     problem(await api.post("/api/v1/orders", body, hotel.kitchen()), 403, "forbidden")
     answer = await api.post(f"/api/v1/orders/{order['id']}/advance", {"to": "cooking"}, hotel.tablet())
     problem(answer, 403, "forbidden")
+
+
+async def test_a_quote_and_the_times_to_wish_for(api: Api, hotel: Hotel) -> None:
+    lines = [{"menu_item_id": hotel.menu["curry"], "quantity": 2}]
+    answer = await api.post("/api/v1/orders/quote", {"lines": lines}, hotel.tablet())
+    assert answer.status_code == 200
+    quote = msgspec.json.decode(answer.content, type=QuoteReply).quote
+    assert (quote.total_amount, quote.estimate.fire_at) == (3600, None)
+    assert answer.json()["quote"]["estimate"].keys() == {"fire_at", "from", "to"}
+    answer = await api.post("/api/v1/orders/slots", {"lines": lines}, hotel.tablet())
+    slots = msgspec.json.decode(answer.content, type=SlotsReply).slots
+    assert all(slot.free for slot in slots)
+    wish = {"lines": lines, "due_at": slots[0].at, "quoted_total": 3600}
+    placed = await api.post("/api/v1/orders", wish, hotel.tablet())
+    assert msgspec.json.decode(placed.content, type=OneOrder).order.due_at == slots[0].at
+    late = {"lines": lines, "due_at": slots[0].at + timedelta(days=3)}
+    problem(await api.post("/api/v1/orders/quote", late, hotel.tablet()), 400, "invalid_input", "due_at")
+
+
+async def test_a_paused_kitchen_and_a_full_one(api: Api, hotel: Hotel, admin: Connection) -> None:
+    body = {"lines": [{"menu_item_id": hotel.menu["soup"], "quantity": 1}]}
+    paused = await api.post("/api/v1/kitchen/pause", {"message_en": "Back at 9"}, hotel.kitchen())
+    assert (paused.status_code, paused.json()["pause"]["message_en"]) == (200, "Back at 9")
+    for path in ("/api/v1/orders", "/api/v1/orders/quote"):
+        refused = await api.post(path, body, hotel.tablet())
+        assert problem(refused, 409, "kitchen_paused")["details"]["pause"] == paused.json()["pause"]
+    assert (await api.post("/api/v1/kitchen/resume", {}, hotel.kitchen())).json() == {"pause": None}
+    await admin.execute(
+        "UPDATE app.tenants SET settings = '{\"throttle_orders\": 1}' WHERE id = $1", hotel.tenant_id
+    )
+    slots = (await api.post("/api/v1/orders/slots", body, hotel.tablet())).json()["slots"]
+    wish = {**body, "due_at": slots[4]["at"]}
+    assert (await api.post("/api/v1/orders", wish, hotel.tablet(0))).status_code == 201
+    for path in ("/api/v1/orders", "/api/v1/orders/quote"):
+        refused = await api.post(path, wish, hotel.tablet(1))
+        free = problem(refused, 409, "slot_full", "due_at")["details"]["free"]
+        assert free == [slot["at"] for slot in slots[5:10]]
+
+
+async def test_the_desk_orders_for_a_room(api: Api, hotel: Hotel, admin: Connection) -> None:
+    front = await make_staff(admin, hotel, "front")
+    body = {"lines": [{"menu_item_id": hotel.menu["soup"], "quantity": 1}], "room_number": "102"}
+    placed = (await api.post("/api/v1/orders", body, front)).json()["order"]
+    assert (placed["room_number"], placed["channel"]) == ("102", "staff")
+    seen = (await api.get("/api/v1/orders", hotel.tablet(1))).json()["orders"]
+    assert [order["id"] for order in seen] == [placed["id"]]
+    problem(await api.post("/api/v1/orders", body, hotel.tablet(0)), 403, "forbidden", "room_number")

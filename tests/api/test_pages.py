@@ -40,6 +40,14 @@ async def test_a_module_has_the_type_that_browsers_ask_for(api: Api) -> None:
         assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
 
 
+async def test_a_picture_is_kept_and_asked_for_again(api: Api) -> None:
+    answer = await api.get("/static/art/dishes/soup-onion.svg")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml; charset=utf-8")
+    assert answer.headers["cache-control"] == "no-cache"
+    same = {"If-None-Match": answer.headers["etag"]}
+    assert (await api.client.get("/static/art/dishes/soup-onion.svg", headers=same)).status_code == 304
+
+
 async def test_every_answer_carries_the_security_headers(api: Api) -> None:
     for path in ("/tablet", "/static/hub.js", "/api/v1/menu", "/nowhere", "/api/openapi.json"):
         answer = await api.get(path)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from bench.client import Address
+from hub.drive.client import Address
 from hub.serve import serving
 from hub.web.listener import bind
 

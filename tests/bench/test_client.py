@@ -11,9 +11,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from bench.client import Address, Socket
-from bench.frames import BadFrame, Opcode
-from bench.messages import SUBPROTOCOL
+from hub.drive.client import Address, Socket
+from hub.drive.frames import BadFrame, Opcode
+from hub.drive.messages import SUBPROTOCOL
 from tests.api.conftest import TOKENS
 from tests.factories import Hotel
 
@@ -50,7 +50,7 @@ async def test_a_session_with_the_hub(address: Address, hotel: Hotel) -> None:
     kinds = [msgspec.json.decode(await heard.text())["type"] for _ in range(3)]
     assert kinds == ["welcome", "snapshot", "position"]
     socket.close()
-    assert await heard.end() == (1000, "closed by the bench")
+    assert await heard.end() == (1000, "closed by this client")
     assert not socket.send(b"{}")
 
 

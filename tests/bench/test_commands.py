@@ -7,18 +7,21 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from msgspec import structs
 
 from bench.hotels import furnish, write_tokens
+from bench.tenants.hot import HOT, Place
+from hub.db.queries import load_all
 from hub.serve import serving
 from hub.web.listener import bind
 from tests.bench.conftest import bench, result
 
 if TYPE_CHECKING:
-    from bench.client import Address
     from hub.db.pool import Connection
+    from hub.drive.client import Address
     from hub.settings import Settings
 
 
@@ -57,6 +60,7 @@ async def test_orders(there: tuple[str, ...], tmp_path: Path) -> None:
     assert "latency at 30 orders a second" in text
 
 
+@pytest.mark.slow
 async def test_orders_at_several_rates(there: tuple[str, ...], tmp_path: Path) -> None:
     options = ("--rate", "20", "40", "--seconds", "1", "--max-p99-ms", "place=0.001")
     found, _ = await quick("orders", tmp_path, *there, *options, code=1)
@@ -90,12 +94,21 @@ async def test_fanout(there: tuple[str, ...], tmp_path: Path) -> None:
     assert "10 sessions: p99" in found["broken"][-1]
 
 
+@pytest.mark.slow
 async def test_mix(there: tuple[str, ...], tmp_path: Path) -> None:
-    found, _ = await quick("mix", tmp_path, *there, "--max-errors", "100", "--rate", "60")
+    found, _ = await quick("mix", tmp_path, *there, "--max-errors", "100", "--rate", "20", "--seconds", "2.5")
     rows = found["results"]["steps"]
     assert [row["over"] for row in rows] == ["http", "sockets"]
     assert [row["errors"] for row in rows] == [0, 0], [row["why"] for row in rows]
     assert all(row["answered"] > 10 for row in rows)
+
+
+async def test_the_hot_queries_have_their_arguments(admin: Connection) -> None:
+    texts = {query.name: query.text for queries in load_all().values() for query in queries.values()}
+    place = Place(tenant=uuid4(), order=uuid4(), stay=uuid4(), item=uuid4(), room="101")
+    for name, arguments in HOT.items():
+        wanted = (await admin.prepare(texts[name])).get_parameters()
+        assert len(arguments(place)) == len(wanted), name
 
 
 @pytest.mark.slow

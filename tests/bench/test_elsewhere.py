@@ -16,11 +16,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from bench.hotels import Line, furnish, write_tokens
-from bench.messages import SUBPROTOCOL
+from hub.drive.messages import SUBPROTOCOL
 from tests.bench.conftest import bench, result
 
 if TYPE_CHECKING:
-    from bench.client import Address
+    from hub.drive.client import Address
     from hub.settings import Settings
 
 QUICK = ("--rate", "40", "--seconds", "2", "--warmup", "0", "--drain", "1")

@@ -16,14 +16,14 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from bench.frames import masked
-from bench.histogram import Histogram
 from bench.peers import software
 from bench.peers.crowd import Crowd
 from bench.peers.member import Group, Member
 from bench.peers.plan import Finished, HubAccess, Plan, Shape
 from bench.peers.report import Turn, Used, compare, judge, window
 from bench.peers.speech import EngineIo, document, event, server_frame
+from hub.drive.frames import masked
+from hub.drive.histogram import Histogram
 from hub.log.event import Event
 from hub.realtime.protocol import event_frame
 from tests.bench.conftest import bench, result

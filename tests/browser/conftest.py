@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import async_playwright
 
+from tests.browser.frames import Frames
 from tests.browser.hub_process import HubProcess
+from tests.browser.kitchens import calm
 from tests.browser.screens import Kitchen, Screens, Tablet
 
 if TYPE_CHECKING:
@@ -82,11 +84,11 @@ async def screens(
 ) -> AsyncIterator[Screens]:
     """Opens screens on a hotel without orders; at the end no page may have an error in its console."""
     await live_hub.ensure()
-    await admin.execute("DELETE FROM app.order_items")
-    await admin.execute("DELETE FROM app.orders")
+    await calm(admin)
     async with AsyncExitStack() as stack:
         opened = Screens(browser, live_hub, stack, tmp_path / request.node.name)
         yield opened
+        await opened.settle()
         opened.check_errors()
 
 
@@ -99,3 +101,9 @@ async def kitchen(screens: Screens) -> Kitchen:
 async def tablet(screens: Screens, room: str, kitchen: Kitchen) -> Tablet:
     """The tablet of this test's room, opened when the kitchen is live."""
     return await screens.tablet(room)
+
+
+@pytest.fixture
+def frames() -> Frames:
+    """Between the page of a test and the hub."""
+    return Frames()

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import httpx
 
-from hub.demo.hotel import new_codes, open_hotel
+from hub.demo.hotel import KITCHEN, new_codes, open_hotel
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class HubProcess:
         """A claim code for the tablet of a room; None is the kitchen."""
         if self.tenant_id is None:
             raise RuntimeError("furnish first")
-        return (await new_codes(self.settings, self.tenant_id, (room,)))[0]
+        return (await new_codes(self.settings, self.tenant_id, (room or KITCHEN,)))[0]
 
     async def start(self) -> None:
         """Returns when it is ready."""

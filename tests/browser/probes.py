@@ -1,4 +1,4 @@
-"""What the tests ask a page, or the database, in its own language."""
+"""What the tests ask a page in its own language."""
 
 # All text that can be seen and is meant to be in the page's language.
 VISIBLE = """() => {
@@ -74,48 +74,10 @@ BOXES = """() => Object.fromEntries([...document.querySelectorAll('kitchen-ticke
           return [each.dataset.order, [x, y, width, height]];
         }))"""
 
-# The same at the moment when a ticket begins to leave.
+# The same at the moment when a ticket begins to leave; null when none does for five seconds.
 WHEN_LEAVING = f"""() => new Promise((told) => {{
           const look = () => document.querySelector('kitchen-ticket.leaving')
             ? told(({BOXES})()) : requestAnimationFrame(look);
           look();
+          setTimeout(told, 5000, null);
         }})"""
-
-# Is every ticket inside the window, with all its four items?
-WHOLE = """() => [...document.querySelectorAll('kitchen-ticket')].every((ticket) => {
-          const box = ticket.getBoundingClientRect(), items = ticket.querySelector('.ticket-items');
-          return box.left >= 0 && box.right <= innerWidth && box.bottom <= innerHeight
-            && items.scrollHeight <= items.clientHeight && items.children.length === 4;
-        })"""
-
-# Does every ticket show all rows it holds?
-UNCUT = """() => [...document.querySelectorAll('.ticket-items')]
-          .every((items) => items.scrollHeight <= items.clientHeight)"""
-
-# An order of the first $3 dishes, placed $2 minutes ago in room $1, as another system would write it.
-ORDER = """
-            WITH stay AS (
-                SELECT tenant_id, id, room_number FROM app.stays WHERE room_number = $1 AND ended_at IS NULL
-            ),
-            number AS (
-                INSERT INTO app.order_counters (tenant_id, business_date, last_number)
-                SELECT tenant_id, current_date, 1 FROM stay
-                ON CONFLICT (tenant_id, business_date)
-                DO UPDATE SET last_number = order_counters.last_number + 1 RETURNING last_number
-            ),
-            placed AS (
-                INSERT INTO app.orders (tenant_id, id, business_date, order_number, stay_id, room_number,
-                    placed_at, subtotal_amount, tax_amount, service_amount, total_amount, prices_include_tax)
-                SELECT tenant_id, gen_random_uuid(), current_date, last_number, id, room_number,
-                    now() - make_interval(mins => $2), 1000, 90, 0, 1000, true
-                FROM stay, number RETURNING tenant_id, id
-            )
-            INSERT INTO app.order_items (tenant_id, order_id, line, menu_item_id, name_ja, name_en, tax_class,
-                tax_rate_bp, unit_price, quantity, total_price, station, preparation_minutes, age_restricted)
-            SELECT p.tenant_id, p.id, m.line, m.id, m.name_ja, m.name_en, m.tax_class, 1000, m.price, 1,
-                m.price, m.station, m.preparation_minutes, false
-            FROM placed AS p, (
-                SELECT *, row_number() OVER (ORDER BY display_order) AS line FROM app.menu_items
-            ) AS m
-            WHERE m.line <= $3
-            """

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from playwright.async_api import expect
+from playwright.async_api import Error, expect
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, ConsoleMessage, Locator, Page, ViewportSize
+    from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, ViewportSize
 
+    from hub.db.pool import Connection
+    from tests.browser.frames import Frames
     from tests.browser.hub_process import HubProcess
 
 Language = Literal["ja", "en"]
@@ -20,6 +24,10 @@ TABLET_SIZE: ViewportSize = {"width": 1280, "height": 800}
 KITCHEN_SIZE: ViewportSize = {"width": 1920, "height": 1080}
 # What Chromium itself writes while the hub cannot be reached.
 NETWORK = re.compile(r"WebSocket connection to|Failed to load resource|net::ERR_")
+# Settings of a screen that the hub has not been told yet, though it could be.
+UNTOLD = """() => document.documentElement.dataset.phase === 'live'
+    && JSON.parse(localStorage.getItem('hub.kitchen.settings') ?? '{}').untold === true"""
+_SECONDS = 15.0
 
 
 class Screens:
@@ -29,6 +37,7 @@ class Screens:
         self.hub = hub
         self.errors: list[str] = []
         self.network_may_fail = False
+        self._kitchens: list[Page] = []
         self._browser = browser
         self._stack = stack
         self._folder = folder
@@ -41,14 +50,21 @@ class Screens:
         port: int | None = None,
         script: str | None = None,
         silent: bool = False,
+        frames: Frames | None = None,
+        clock: bool = False,
     ) -> Page:
-        """Open an address; with `silent`, its WebSocket opens and never says a word."""
+        """Open an address; with `silent`, its WebSocket opens and never says a word, with `frames` they are
+        between the page and the hub, with `clock` the page's timers can be hurried."""
         context = await self._browser.new_context(viewport=size)
-        self._stack.push_async_callback(context.close)
+        self._stack.push_async_callback(_close, context)
         if script is not None:
             await context.add_init_script(script)
         if silent:
             await context.route_web_socket("**/ws", lambda _: None)
+        if frames is not None:
+            await frames.attach(context)
+        if clock:
+            await context.clock.install()
         page = await context.new_page()
         page.on("pageerror", lambda error: self.errors.append(f"{address}: {error}"))
         page.on("console", self._said)
@@ -63,25 +79,44 @@ class Screens:
         size: ViewportSize = TABLET_SIZE,
         port: int | None = None,
         script: str | None = None,
+        frames: Frames | None = None,
+        clock: bool = False,
     ) -> Tablet:
         code = await self.hub.code(room)
-        tablet = Tablet(
-            await self.page(f"/tablet#claim={code}", size, port=port, script=script), room, self._folder
+        page = await self.page(
+            f"/tablet#claim={code}", size, port=port, script=script, frames=frames, clock=clock
         )
-        await expect(tablet.page.locator("dish-card").first).to_be_visible()
+        tablet = Tablet(page, room, self._folder)
+        await expect(tablet.page.locator("dish-card").first).to_be_visible(timeout=_SECONDS * 1000)
         if language == "en":
             await tablet.switch_language()
         return tablet
 
     async def kitchen(
-        self, *, size: ViewportSize = KITCHEN_SIZE, port: int | None = None, script: str | None = None
+        self,
+        *,
+        size: ViewportSize = KITCHEN_SIZE,
+        port: int | None = None,
+        script: str | None = None,
+        code: str | None = None,
     ) -> Kitchen:
-        code = await self.hub.code(None)
-        kitchen = Kitchen(
-            await self.page(f"/kitchen#claim={code}", size, port=port, script=script), self._folder
-        )
+        """The hotel's kitchen screen, or the one that `code` is for."""
+        code = code or await self.hub.code(None)
+        page = await self.page(f"/kitchen#claim={code}", size, port=port, script=script)
+        self._kitchens.append(page)
+        kitchen = Kitchen(page, self._folder)
         await expect(kitchen.bar).to_have_attribute("data-link", "live")
         return kitchen
+
+    async def settle(self) -> None:
+        """Wait until the hub keeps what was set on kitchen screens: the next test would be told of it."""
+        for page in self._kitchens:
+            with contextlib.suppress(TimeoutError, Error):
+                async with asyncio.timeout(5):
+                    while True:
+                        if not await page.evaluate(UNTOLD):
+                            break
+                        await asyncio.sleep(0.02)
 
     def check_errors(self) -> None:
         assert not self.errors, self.errors
@@ -92,6 +127,13 @@ class Screens:
         if self.network_may_fail and NETWORK.search(message.text):
             return
         self.errors.append(message.text)
+
+
+async def _close(context: BrowserContext) -> None:
+    """A page that went while its clock was hurried may keep its browser from ever answering this."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS):
+            await context.close()
 
 
 class Screen:
@@ -108,7 +150,26 @@ class Screen:
         return path
 
     async def switch_language(self) -> None:
+        """Press the button; the page is drawn in the other language."""
+        root = self.page.locator("html")
+        before = await root.get_attribute("lang") or ""
         await self.page.locator(".language").click()
+        await expect(root).not_to_have_attribute("lang", before)
+
+    async def until(self, admin: Connection, query: str, *arguments: object) -> None:
+        """Wait until the database says yes; it hears of a tap later than the screen shows it."""
+        async with asyncio.timeout(5):
+            while True:
+                if await admin.fetchval(query, *arguments):
+                    return
+                await asyncio.sleep(0.02)
+
+    async def becomes(self, condition: str) -> None:
+        """Wait in the page, whose policy lets no text become code there."""
+        async with asyncio.timeout(_SECONDS):
+            await self.page.evaluate(
+                f"async () => {{ while (!({condition})) await new Promise((on) => setTimeout(on, 10)); }}"
+            )
 
 
 class Tablet(Screen):
@@ -128,6 +189,19 @@ class Tablet(Screen):
     async def add(self, name: str, times: int = 1) -> None:
         for _ in range(times):
             await self.dish(name).locator(".more").click()
+
+    async def open(self, name: str) -> None:
+        """The page of a dish."""
+        await self.dish(name).get_by_role("heading").get_by_role("button").click()
+        await expect(self.page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+    async def choose(self, *choices: str) -> None:
+        """Touch these choices on the page of a dish."""
+        for choice in choices:
+            await self.page.locator("option-groups .choice").filter(has_text=choice).first.click()
+
+    async def home(self) -> None:
+        await self.page.locator(".brand").click()
 
     async def review(self) -> None:
         await self.page.locator("cart-panel .primary").click()
@@ -192,6 +266,14 @@ class Kitchen(Screen):
         await expect(self.bump(room)).to_have_text(step)
         await self.bump(room).click()
         await expect(self.bump(room)).to_have_text(then)
+
+    async def open_sound_gate(self) -> None:
+        """Let it sound; the tickets have the whole page then."""
+        await self.page.locator("#sound-gate").click()
+        await expect(self.page.locator("#sound-gate")).to_be_hidden()
+
+    def tool(self, name: str) -> Locator:
+        return self.page.locator(f".tool.{name}")
 
     @property
     def undo(self) -> Locator:

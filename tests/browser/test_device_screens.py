@@ -14,6 +14,7 @@ from hub.db.ids import uuid7
 from hub.db.scope import Actor, Scope
 from hub.security.sealing import MasterKeys
 from hub.security.vault import Vault
+from tests.browser.kitchens import place
 from tests.conftest import MASTER_KEY
 
 if TYPE_CHECKING:
@@ -74,11 +75,12 @@ async def test_a_tablet_forgets_the_last_guest_and_says_so(
     await tablet.page.evaluate("sessionStorage.setItem('x', 'of a guest')")
     await tablet.page.reload()
     await expect(tablet.page.locator("cart-panel .cart-empty")).to_be_visible()
-    assert await tablet.page.evaluate("sessionStorage.length") == 0
-    waiting = await admin.fetchval(
-        "SELECT count(*) FROM app.device_rooms WHERE wipe_requested_at IS NOT NULL AND room_number = $1", room
+    await tablet.becomes("sessionStorage.length === 0")
+    await tablet.until(
+        admin,
+        "SELECT count(*) = 0 FROM app.device_rooms WHERE wipe_requested_at IS NOT NULL AND room_number = $1",
+        room,
     )
-    assert waiting == 0
 
 
 async def test_cooks_change_by_pin(
@@ -122,3 +124,31 @@ async def test_cooks_change_by_pin(
     await button.click()
     await page.get_by_role("button", name="担当を終える").click()
     await expect(page.locator(".cook-list .is-here")).to_have_count(0)
+
+    await page.keyboard.press("Escape")
+    await place(admin, room, [0])
+    await expect(kitchen.bump(room)).to_have_text("調理開始")
+    await button.press("Enter")
+    await page.get_by_role("button", name="佐藤 健").press("Enter")
+    for pin, says in (("1234", "PINが違うか、しばらくの間ロックされています"), ("4711", "")):
+        await page.keyboard.type(pin)
+        await expect(page.locator(".cook-dots")).to_have_text("●●●●")
+        await page.keyboard.press("Enter")
+        if says:
+            await expect(page.locator(".cook-dots")).to_have_text(says)
+    await expect(button).to_contain_text("佐藤 健")
+    await expect(kitchen.bump(room)).to_have_text("調理開始")
+    await expect(page.locator("kitchen-ticket.selected")).to_have_count(0)
+
+
+async def test_keys_do_nothing_behind_the_word_that_another_screen_is_used(
+    kitchen: Kitchen, admin: Connection, room: str
+) -> None:
+    await place(admin, room, [0])
+    await expect(kitchen.bump(room)).to_have_text("調理開始")
+    other = await kitchen.page.context.new_page()
+    await other.goto(kitchen.page.url)
+    await expect(kitchen.page.locator("#notice")).to_be_visible()
+    await kitchen.page.keyboard.press("1")
+    await kitchen.page.keyboard.press("Enter")
+    assert await kitchen.page.evaluate("localStorage.getItem('hub.kitchen.outbox')") == "[]"

@@ -108,5 +108,33 @@ async def test_who_may_not_manage_stays_is_not_asked(
 ) -> None:
     runner = await open_desk(screens, tmp_path, "en")
     await runner.enter(await hire(admin, screens, "runner"))
-    await expect(runner.page.locator("account-view h1")).to_be_visible()
-    await expect(runner.page.locator(".tab")).to_have_count(1)
+    await expect(runner.page.locator("service-view .list-side")).to_be_visible()
+    await expect(runner.page.locator(".tab")).to_have_count(2)
+
+
+async def test_a_guests_phone_stands_by_its_room_and_can_be_shut_out(
+    screens: Screens, admin: Connection, room: str, tmp_path: Path
+) -> None:
+    phone = await admin.fetchval(
+        "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, room_number, stay_id, status)"
+        " SELECT tenant_id, 'Phone of the guest', 'phone', room_number, id, 'active' FROM app.stays"
+        " WHERE tenant_id = $1 AND room_number = $2 AND ended_at IS NULL RETURNING id",
+        screens.hub.tenant_id,
+        room,
+    )
+    desk = await open_desk(screens, tmp_path, "en")
+    await desk.enter(await hire(admin, screens))
+    await desk.go("devices")
+    row = desk.page.locator(f"devices-view li[data-key='{phone}']")
+    await expect(row.locator(".row-more")).to_have_text(f"Room {room}")
+    await desk.page.locator("devices-view .chip").get_by_text("Kitchen screens").click()
+    await expect(row).to_be_hidden()
+    await desk.page.locator("devices-view .chip").get_by_text("Guests’ phones").click()
+    await row.locator("button").click()
+    facts = desk.panel.locator(".facts dd")
+    await expect(facts).to_have_text(["Guest’s phone", f"Room {room}", "Offline", "never"])
+    await desk.picture("phone")
+    await desk.panel.get_by_role("button", name="Report as lost").click()
+    await desk.page.locator("dialog .danger").click()
+    await expect(desk.panel.locator(".pill")).to_have_text("Lost")
+    assert await admin.fetchval("SELECT status FROM app.device_rooms WHERE id = $1", phone) == "lost"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.desk import Desk, hire, open_desk
@@ -86,8 +88,90 @@ async def test_a_kitchen_screen_by_its_qr_code_through_a_sign_in(
     await desk.panel.locator("form button.primary").click()
     await expect(kitchen.locator("top-bar")).to_have_attribute("data-link", "live")
     row = desk.page.locator("devices-view .row", has_text="Second kitchen")
-    await expect(row).to_contain_text("Kitchen")
+    await expect(row).to_contain_text("Hot kitchen")
     await expect(row).to_contain_text("Online")
+
+
+@pytest.fixture
+async def sushi(screens: Screens, admin: Connection) -> AsyncIterator[None]:
+    """The hotel has the stations that it had, afterwards."""
+    tenant_id = screens.hub.tenant_id
+    before = await admin.fetchval("SELECT settings FROM app.tenants WHERE id = $1", tenant_id)
+    yield
+    await admin.execute("UPDATE app.tenants SET settings = $2 WHERE id = $1", tenant_id, before)
+
+
+@pytest.mark.usefixtures("sushi")
+async def test_a_new_station_is_there_to_be_chosen(
+    screens: Screens, admin: Connection, tmp_path: Path
+) -> None:
+    kitchen = await screens.page("/kitchen", KITCHEN_SIZE)
+    code = await _code(kitchen).inner_text()
+    desk = await open_desk(screens, tmp_path, "en")
+    await desk.enter(await hire(admin, screens))
+    await desk.go("devices")
+    await desk.page.locator("devices-view .list-head > .primary").click()
+    await desk.page.keyboard.type(code)
+    stations = desk.panel.locator("fieldset .check")
+    await expect(stations).to_have_text(["Hot kitchen", "Cold & sweets", "Bar"])
+    await stations.nth(2).locator("input").check()
+    # meanwhile a manager adds one
+    boss = await open_desk(screens, tmp_path, "en")
+    await boss.enter(await hire(admin, screens))
+    await boss.go("service")
+    await boss.page.get_by_role("button", name="Settings", exact=True).click()
+    await expect(boss.panel.locator("form button.primary")).to_be_enabled()
+    await boss.panel.get_by_role("button", name="Add a station").click()
+    await boss.panel.locator(".station").last.locator("[name=name_ja]").fill("鮨")
+    await boss.panel.locator(".station").last.locator("[name=name_en]").fill("Sushi counter")
+    await boss.panel.locator("form > .actions .primary").click()
+    await expect(stations).to_have_text(["Hot kitchen", "Cold & sweets", "Bar", "Sushi counter"])
+    await expect(stations.nth(2).locator("input")).to_be_checked()
+    await stations.nth(3).locator("input").check()
+    await desk.panel.locator("input[name=device_name]").fill("Counter screen")
+    await desk.picture("stations")
+    await desk.panel.locator("form button.primary").click()
+    await expect(kitchen.locator("top-bar")).to_have_attribute("data-link", "live")
+    row = desk.page.locator("devices-view .row", has_text="Counter screen")
+    await expect(row).to_contain_text("Bar, Sushi counter")
+    given = "SELECT stations FROM app.device_rooms WHERE tenant_id = $1 AND device_name = $2"
+    assert await admin.fetchval(given, screens.hub.tenant_id, "Counter screen") == ["bar", "sushi_counter"]
+    # and be chosen otherwise later
+    await row.click()
+    await desk.panel.locator("summary").click()
+    await expect(stations.nth(3).locator("input")).to_be_checked()
+    await stations.nth(2).locator("input").uncheck()
+    await desk.panel.locator("input[name=device_name]").fill("Sushi screen")
+    await desk.picture("edit")
+    await desk.panel.get_by_role("button", name="Save").click()
+    await expect(desk.panel.locator("h2")).to_have_text("Sushi screen")
+    await expect(desk.panel.locator(".facts")).to_contain_text("Sushi counter")
+    assert await admin.fetchval(given, screens.hub.tenant_id, "Sushi screen") == ["sushi_counter"]
+    # who only renames it takes nothing from it that somebody else gave it meanwhile
+    await admin.execute(
+        "UPDATE app.device_rooms SET stations = '{bar,sushi_counter}'"
+        " WHERE tenant_id = $1 AND device_name = $2",
+        screens.hub.tenant_id,
+        "Sushi screen",
+    )
+    await desk.panel.locator("summary").click()
+    await desk.panel.locator("input[name=device_name]").fill("Counter")
+    await desk.panel.get_by_role("button", name="Save").click()
+    await expect(desk.panel.locator("h2")).to_have_text("Counter")
+    await expect(desk.panel.locator(".facts")).to_contain_text("Bar, Sushi counter")
+    assert await admin.fetchval(given, screens.hub.tenant_id, "Counter") == ["bar", "sushi_counter"]
+    await desk.switch_language()
+    await expect(desk.page.locator("devices-view .row", has_text="Counter")).to_contain_text("鮨")
+
+
+async def test_who_only_pairs_does_not_change_devices(
+    screens: Screens, admin: Connection, tmp_path: Path
+) -> None:
+    desk = await _desk(screens, admin, tmp_path)
+    await desk.go("devices")
+    await desk.page.locator("devices-view .row").first.click()
+    await expect(desk.panel.locator(".facts")).to_be_visible()
+    await expect(desk.panel.locator("summary")).to_have_count(0)
 
 
 async def test_a_code_that_nobody_shows(screens: Screens, admin: Connection, tmp_path: Path) -> None:

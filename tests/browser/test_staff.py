@@ -25,6 +25,17 @@ STORED = "[...Object.values({...localStorage}), ...Object.values({...sessionStor
 SIDEWAYS = """() => Math.max(...[...document.querySelectorAll('html, main, .rows, .panel-place')]
           .filter((each) => each.checkVisibility()).map((each) => each.scrollWidth - each.clientWidth))"""
 SIZES = (("desk", 1280, 800), ("tablet", 820, 1180), ("phone", 390, 844))
+# Counts what comes round each second until it is called off.
+TIMERS = """
+globalThis.seconds = new Set();
+const { setInterval: begin, clearInterval: end } = globalThis;
+globalThis.setInterval = (work, ms, ...given) => {
+  const id = begin(work, ms, ...given);
+  if (ms === 1000) seconds.add(id);
+  return id;
+};
+globalThis.clearInterval = (id) => (seconds.delete(id), end(id));
+"""
 
 
 async def test_signing_in_leaves_nothing_to_a_script(
@@ -52,6 +63,21 @@ async def test_signing_in_leaves_nothing_to_a_script(
     assert await desk.page.locator("rooms-view").count() == 0
     await desk.page.reload()
     await expect(desk.page.locator("signin-view input[name=email]")).to_be_visible()
+
+
+async def test_nothing_of_a_page_that_was_left_goes_on(
+    screens: Screens, admin: Connection, tmp_path: Path
+) -> None:
+    who = await hire(admin, screens, "front")
+    desk = await open_desk(screens, tmp_path, "en", script=TIMERS)
+    before = await desk.page.evaluate("seconds.size")
+    for _ in range(2):
+        await desk.enter(who)
+        await desk.go("service")
+        assert await desk.page.evaluate("seconds.size") == before + 1
+        await desk.page.locator(".signout:visible").first.click()
+        await expect(desk.page.locator("signin-view input[name=email]")).to_be_visible()
+        assert await desk.page.evaluate("seconds.size") == before
 
 
 async def test_signing_out_in_one_tab_signs_out_the_others(
@@ -110,6 +136,8 @@ async def test_the_whole_page_by_keyboard(
     await expect(desk.panel.locator("h2")).to_be_focused()
     await press("Tab")
     await press("Tab")
+    await expect(desk.panel.get_by_role("button", name="Code for a phone")).to_be_focused()
+    await press("Tab")
     await expect(desk.panel.locator(".danger-quiet")).to_be_focused()
     await press("Enter")
     dialog = desk.page.locator("dialog")
@@ -157,6 +185,8 @@ async def test_every_view_in_both_languages_on_every_screen(
     await _look(desk, "devices")
     await desk.page.locator("devices-view .row").first.click()
     await _look(desk, "device")
+    await desk.page.locator(".device-edit summary").click()
+    await _look(desk, "device-edit")
     await desk.page.keyboard.press("Escape")
     await desk.page.locator("devices-view .list-head > .primary").click()
     await _look(desk, "pair")

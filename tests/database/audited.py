@@ -41,7 +41,11 @@ ROWS: Final = {
         "used_at = now()",
         "staff_id",
     ),
-    "stays": Row("(tenant_id, room_number) VALUES ('{t}', '777')", "room_number = '778'"),
+    "stays": Row(
+        "(tenant_id, room_number, allergens_version, allergens_declared_at)"
+        " VALUES ('{t}', '777', 'jp-2026-04', now())",
+        "room_number = '778'",
+    ),
     "device_rooms": Row(
         "(tenant_id, device_name, device_type) VALUES ('{t}', 'New', 'kitchen_screen')", "floor = '9'"
     ),
@@ -71,6 +75,12 @@ ROWS: Final = {
     ),
     "files": Row(
         "(tenant_id, name, media_type, content) VALUES ('{t}', 'soup', 'image/png', 'x')", "name = 'cake'"
+    ),
+    "pages": Row("(tenant_id, slug, title_ja) VALUES ('{t}', 'p-{n}', 'P')", "title_ja = 'Q'"),
+    "webhooks": Row(
+        "(tenant_id, url, secret_encrypted, events)"
+        " VALUES ('{t}', 'https://hooks.example', 'v1:', '{{order.paged}}')",
+        "is_active = false",
     ),
     "data_keys": Row("(tenant_id, purpose, wrapped) VALUES ('{t}', 'index', 'm1:')", "retired_at = now()"),
     "signing_keys": Row("(kid, wrapped) VALUES ('{n}', 'm1:')", "verifies_until = now()", "kid"),

@@ -26,13 +26,21 @@ class Outcome(Struct, frozen=True):
         return self.error.partition(":")[0] or self.status
 
 
-async def attempt(intruder: Connection, two: Two, statement: str, values: list[object]) -> Outcome:
-    """Run it in our scope and undo it; asserts that nothing of theirs has changed meanwhile.
+async def attempt(
+    intruder: Connection,
+    two: Two,
+    statement: str,
+    values: list[object],
+    before: dict[str, str] | None = None,
+) -> Outcome:
+    """Run it in our scope and undo it; asserts that nothing of theirs has changed meanwhile, or since the
+    fingerprint `before`.
 
     `intruder` is a superuser who becomes hub_api for the statement alone, so that its effect is seen before
     its end.
     """
-    before = await fingerprint(intruder, two)
+    if before is None:
+        before = await fingerprint(intruder, two)
     transaction = intruder.transaction()
     await transaction.start()
     rows = error = status = ""

@@ -93,6 +93,12 @@ async def fill(admin: Connection) -> list[Hotel]:
         " FROM app.tenants AS t, generate_series(1, 100) AS n",
         "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, room_number, status)"
         " SELECT id, n::text, 'tablet', n::text, 'active' FROM app.tenants, generate_series(1, 50) AS n",
+        "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, room_number, stay_id, status)"
+        " SELECT tenant_id, 'Phone', 'phone', room_number, id,"
+        " CASE WHEN ended_at IS NULL THEN 'active' ELSE 'retired' END FROM app.stays",
+        "INSERT INTO app.pages (tenant_id, slug, title_ja, content_ja, is_shown)"
+        " SELECT id, 'p' || n, n::text, repeat('x', 500), n % 5 = 0"
+        " FROM app.tenants, generate_series(1, 50) AS n",
         "INSERT INTO app.device_presence (tenant_id, device_id, online, session_generation, last_seen_at)"
         " SELECT tenant_id, id, true, 1, now() FROM app.device_rooms",
         "INSERT INTO app.pairing_codes (tenant_id, device_id, code_hash, expires_at)"

@@ -53,12 +53,32 @@ async def two_hotels(admin: Connection, client: Client) -> Two:
         await client.cook(hotel, "order.advance", orders[0], to="cooking")
         await client.call(hotel.tablet(1), "order.cancel", ChangedOrder, order_id=orders[1].id)
     for statement in (
+        "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, room_number, stay_id, status)"
+        " SELECT tenant_id, 'Phone', 'phone', room_number, id, 'active' FROM app.stays WHERE tenant_id = $1",
+        "INSERT INTO app.pages (tenant_id, slug, title_ja, title_en, content_ja, content_en, is_published)"
+        " VALUES ($1, 'bath', 'B', 'B', 'b', 'b', true)",
+        "UPDATE app.stays SET allergens = '{egg}', allergens_version = 'jp-2026-04',"
+        " allergens_declared_at = now() WHERE tenant_id = $1",
+        "INSERT INTO app.device_presence"
+        " (tenant_id, device_id, online, session_generation, last_seen_at, silent_room)"
+        # as a hub that runs beside it would leave them: it tells of rooms that wait for an order
+        " SELECT tenant_id, id, false, 1, now() - interval '1 hour', ("
+        "  SELECT min(o.room_number) FROM app.orders AS o WHERE o.tenant_id = d.tenant_id"
+        "  AND o.room_number = d.room_number AND o.status IN ('received', 'cooking', 'ready', 'delivering')"
+        " ) FROM app.device_rooms AS d WHERE tenant_id = $1 AND device_type = 'tablet'",
+    ):
+        for hotel in (ours, theirs):
+            await admin.execute(statement, hotel.tenant_id)
+    for statement in (
         "INSERT INTO app.staff (tenant_id, email_index, email_encrypted, password_hash, name, role)"
         " VALUES ($1, sha256('a'), 'v1:', 'x', 'Aiko', 'kitchen')",
         "INSERT INTO app.device_presence (tenant_id, device_id, online, session_generation, last_seen_at)"
-        " SELECT tenant_id, id, true, 1, now() FROM app.device_rooms WHERE tenant_id = $1",
+        " SELECT tenant_id, id, true, 1, now() FROM app.device_rooms WHERE tenant_id = $1"
+        " AND device_type <> 'tablet'",
         "INSERT INTO app.pairing_codes (tenant_id, device_id, code_hash, expires_at)"
         " SELECT tenant_id, id, sha256(id::text::bytea), now() FROM app.device_rooms WHERE tenant_id = $1",
+        "INSERT INTO app.pairing_codes (tenant_id, stay_id, code_hash, expires_at)"
+        " SELECT tenant_id, id, sha256(id::text::bytea), now() FROM app.stays WHERE tenant_id = $1",
         "INSERT INTO app.staff_sessions (tenant_id, staff_id, expires_at)"
         " SELECT tenant_id, id, now() FROM app.staff WHERE tenant_id = $1",
         "INSERT INTO app.refresh_tokens (tenant_id, token_hash, session_id)"
@@ -66,6 +86,15 @@ async def two_hotels(admin: Connection, client: Client) -> Two:
         "INSERT INTO app.staff_codes (tenant_id, code_hash, staff_id, purpose, expires_at)"
         " SELECT tenant_id, sha256(id::text::bytea), id, 'verify_email', now()"
         " FROM app.staff WHERE tenant_id = $1",
+        "INSERT INTO app.page_histories (tenant_id, page_id, version, action, changed, snapshot)"
+        " SELECT tenant_id, id, version, 'created', '{}', '{}' FROM app.pages WHERE tenant_id = $1",
+        "INSERT INTO app.webhooks (tenant_id, url, secret_encrypted, events)"
+        " VALUES ($1, 'https://hooks.example', 'v1:', '{order.paged}')",
+        "INSERT INTO app.deliveries (tenant_id, webhook_id, kind, payload, next_attempt_at)"
+        " SELECT tenant_id, id, 'webhook.test', '{}', NULL FROM app.webhooks WHERE tenant_id = $1",
+        "INSERT INTO app.deliveries (tenant_id, staff_id, order_id, kind, payload, next_attempt_at)"
+        " SELECT p.tenant_id, p.id, o.id, 'order.paged', '{}', NULL FROM app.staff AS p"
+        " JOIN app.orders AS o ON o.tenant_id = p.tenant_id WHERE p.tenant_id = $1",
         "INSERT INTO app.data_keys (tenant_id, purpose, wrapped) VALUES ($1, 'field', 'm1:')",
         "INSERT INTO app.files (tenant_id, name, media_type, content) VALUES ($1, 'x', 'image/png', 'x')",
     ):

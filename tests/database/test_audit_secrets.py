@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PLANTED: Final = {
     "text": ("'m1:canary-in-the-first-place'", "'m1:canary-in-the-other-place'"),
     "bytea": ("'canary-of-the-first-32-bytes-...'", "'canary-of-the-other-32-bytes-...'"),
+    "text[]": ("ARRAY['canary-of-some-codes']", "ARRAY['canary-of-other-codes']"),
     "bytea[]": ("ARRAY['canary-of-a-list'::bytea]", "ARRAY['canary-of-a-later-list'::bytea]"),
     "bigint": ("271828182845904523", "271828182845904524"),
 }
@@ -30,13 +31,14 @@ SECRETS: Final = {
     "staff": "email_index email_encrypted password_hash totp_encrypted totp_last_step recovery_hashes"
     " pin_hash",
     "staff_codes": "code_hash",
-    "stays": "guest_name_encrypted guest_phone_encrypted guest_phone_index",
-    # what a guest wrote: of an allergy, of whom they are with
-    "orders": "delivery_address special_requests",
-    "order_items": "note",
+    # what a guest must not eat; what a guest wrote: of an allergy, of whom they are with
+    "stays": "guest_name_encrypted guest_phone_encrypted guest_phone_index allergens",
+    "orders": "delivery_address special_requests declared_allergens",
+    "order_items": "note conflicts",
     "device_rooms": "credential_hash next_credential_hash previous_credential_hash",
     "pairing_codes": "code_hash",
     "files": "content",
+    "webhooks": "secret_encrypted",
     "data_keys": "wrapped",
     "signing_keys": "wrapped",
 }

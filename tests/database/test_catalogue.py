@@ -18,9 +18,19 @@ OF_NO_TENANT: Final = {
     "pairing_requests": "devices that wait for a hotel; reached through functions alone",
     "signing_keys": "sign the tokens of all hotels; wrapped by the master key",
     "platform_audit": "what happened to the platform itself",
+    "allergen_lists": "versions of what the law asks for, the same for all hotels",
 }
 # References that a row may do without.
-MAY_LEAD_NOWHERE: Final = {"device_rooms_cook_fkey"}
+MAY_LEAD_NOWHERE: Final = {
+    "device_rooms_cook_fkey",
+    "deliveries_webhook_fkey",
+    "deliveries_staff_fkey",
+    "deliveries_order_fkey",
+    "device_rooms_stay_fkey",
+    "pairing_codes_device_fkey",
+    "pairing_codes_stay_fkey",
+    "page_histories_staff_fkey",
+}
 
 # Keys that do not begin with the tenant, each with its reason.
 GLOBAL_KEYS: Final = {
@@ -30,7 +40,7 @@ GLOBAL_KEYS: Final = {
 
 WITHOUT_TIMES: Final = {"relay_bell", "log_origin", "schema_migrations"}
 # What never changes after it was written has created_at alone.
-WRITTEN_ONCE: Final = {"events", "audit_logs", "platform_audit"}
+WRITTEN_ONCE: Final = {"events", "audit_logs", "platform_audit", "allergen_lists", "page_histories"}
 # Tables whose updated_at is set otherwise than by the trigger `touch`.
 TOUCHED_OTHERWISE: Final = {
     "orders": "by the trigger `stamp`",
@@ -44,13 +54,16 @@ NOT_AUDITED: Final = {
     "relay_bell": "the same",
     "log_origin": "the same",
     "schema_migrations": "is a record itself",
+    "allergen_lists": "a version is written once, and says from when it holds",
     "audit_logs": "is the audit",
     "platform_audit": "is the audit",
     "idempotency": "answers repeat what is audited",
     "device_presence": "written every second by machines",
     "order_counters": "counted from orders, which are audited",
     "refresh_tokens": "their sessions are audited",
+    "deliveries": "sent by machines; what they tell of, and to whom, is audited",
     "pairing_requests": "of nobody yet; an approval shows on its device",
+    "page_histories": "is a record itself, of pages, which are audited",
 }
 
 

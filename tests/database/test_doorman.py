@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from hub.devices.doorman import Doorman
-from hub.errors import HubError, TenantClosed, Unauthorized, Unavailable
+from hub.errors import HubError, TenantClosed, TokenExpired, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
     from hub.db.database import Database
@@ -91,7 +91,10 @@ async def test_each_is_judged_for_itself(
         "another kind": (msgspec.structs.replace(tablet, kind="kitchen"), Unauthorized),
         "an old credential": (msgspec.structs.replace(tablet, access_version=99), Unauthorized),
         "another stay": (msgspec.structs.replace(tablet, stay_id=uuid4()), Unauthorized),
-        "no stay": (msgspec.structs.replace(tablet, stay_id=None), None),
+        "no stay": (msgspec.structs.replace(tablet, stay_id=None), TokenExpired),
+        "another floor": (msgspec.structs.replace(kitchen, floor="9"), TokenExpired),
+        "other stations": (msgspec.structs.replace(kitchen, stations=("kitchen", "bar")), TokenExpired),
+        "every station": (msgspec.structs.replace(kitchen, stations=()), TokenExpired),
         "a kitchen": (kitchen, None),
         "a kitchen with a stay": (msgspec.structs.replace(kitchen, stay_id=tablet.stay_id), Unauthorized),
     }

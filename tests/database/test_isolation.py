@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hub.db.queries import Query
 from hub.menu.commands import OPERATIONS as MENU
-from hub.orders.commands import OPERATIONS as ORDERS
+from hub.orders.commands import operations as orders
 from tests.database.intruder import attempt, says_nothing
 from tests.database.strangers import Two
 from tests.database.test_queries import ALL, OF_NO_TENANT, role_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 QUERIES: Final = [
     query for query in ALL.values() if role_of(query) == "hub_api" and query.name not in OF_NO_TENANT
 ]
-OPERATIONS: Final = (*ORDERS, *MENU)
+OPERATIONS: Final = (*orders(), *MENU)
 
 
 NOW: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -14,16 +14,19 @@ from hypothesis import strategies as st
 from hub.errors import HubError, NotFound, StayEnded
 from hub.menu.commands import OPERATIONS as MENU
 from hub.operations import Operation
-from hub.orders.commands import OPERATIONS as ORDERS
+from hub.orders.commands import operations as orders
 from hub.orders.documents import OneOrder
 from hub.security.principal import Principal
+from hub.stays.allergens import DECLARE
 from tests.database.strangers import Two, fingerprint
 from tests.ordering import Client
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
 
-OPERATIONS: Final = (*ORDERS, *MENU)
+# They take no id, and speak of the caller's own hotel.
+OWN: Final = {"order.recent", "kitchen.pause", "kitchen.resume", "screen.configure"}
+OPERATIONS: Final = [one for one in (*orders(), *MENU, DECLARE) if one.name not in OWN]
 
 
 def arguments_of(two: Two, operation: Operation, draw: st.DataObject) -> dict[str, object]:
@@ -45,11 +48,22 @@ def arguments_of(two: Two, operation: Operation, draw: st.DataObject) -> dict[st
         "undo": st.booleans(),
         "reason": st.just("by mistake"),
         "quoted_total": st.none() | st.just(900),
+        "quoted_until": st.none() | st.just("2020-01-01T00:00:00Z"),
         "expected_version": st.none() | st.integers(1, 4),
         "special_requests": st.none(),
         "age_attested": st.booleans(),
         "id_checked": st.booleans(),
+        "allergens": st.lists(st.sampled_from(["egg", "milk", "stone"]), max_size=2),
+        "allergens_confirmed": st.booleans(),
+        "due_at": st.none(),
+        "now": st.booleans(),
+        "room_number": st.none(),
+        "stay_id": st.sampled_from([str(room.stay_id) for room in two.theirs.rooms]),
+        "trip_id": st.none(),
+        "stations": st.none() | st.just(["kitchen"]),
+        "rush": st.booleans(),
         "sold_out": st.booleans(),
+        "until": st.none() | st.just("service"),
     }
     names = [field.name for field in msgspec.structs.fields(operation.args)]
     return draw.draw(st.fixed_dictionaries({name: fields[name] for name in names}))
@@ -77,6 +91,16 @@ async def test_no_command_finds_anything_of_theirs(
     nothing = await outcome_of(client, principal, operation.name, two.to_nobody(args))
     assert two.to_nobody(outcome) == nothing
     assert outcome == {"shown": 0} or isinstance(outcome, list)
+    assert await fingerprint(admin, two) == before
+
+
+async def test_what_takes_no_id_speaks_of_our_own_hotel(client: Client, admin: Connection, two: Two) -> None:
+    before = await fingerprint(admin, two)
+    arguments: dict[str, object] = {"screen.configure": {"settings": {"view": "expo"}}}
+    for name in sorted(OWN):
+        outcome = await outcome_of(client, two.ours.kitchen(), name, arguments.get(name, {}))
+        assert not isinstance(outcome, list), "nothing is refused"
+        assert two.to_nobody(outcome) == outcome, "and no id in it is theirs"
     assert await fingerprint(admin, two) == before
 
 

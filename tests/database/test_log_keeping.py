@@ -140,7 +140,7 @@ async def test_a_tenant_begins_with_a_head(settings: Settings) -> None:
             "SELECT seq, floor FROM app.tenant_heads WHERE tenant_id = $1", hotel.tenant_id
         )
         assert head is not None
-        assert tuple(head) == (len(hotel.menu), 0)
+        assert tuple(head) == (len(hotel.menu) + len(hotel.kitchen_ids), 0)
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             await connection.execute("DELETE FROM app.tenants WHERE id = $1", hotel.tenant_id)
 

@@ -78,6 +78,60 @@ async def test_an_order_that_takes_the_last_portion_says_so(
     assert events["menu_item"].data["sold_out"] is True
 
 
+async def test_few_portions_are_said_when_they_become_few(
+    client: Client, hotel: Hotel, admin: Connection, log: Logbook
+) -> None:
+    cake = hotel.menu["cake"]
+    await admin.execute(
+        "UPDATE app.menu_items SET stock_quantity = 5, low_stock_threshold = 3 WHERE id = $1", cake
+    )
+    await client.place(hotel, {"cake": 1})
+    assert [event.kind for event in await log.new()] == ["order"]
+    order = await client.place(hotel, {"cake": 1})
+    events = {event.kind: event for event in await log.new()}
+    assert events.keys() == {"order", "low_stock"}
+    assert (events["low_stock"].topics, events["low_stock"].subject) == (["kitchen"], cake)
+    assert events["low_stock"].data == {
+        "id": str(cake),
+        "name_ja": "cake",
+        "name_en": "cake",
+        "left": 3,
+        "threshold": 3,
+    }
+    await client.place(hotel, {"cake": 1})
+    assert [event.kind for event in await log.new()] == ["order"], "once"
+    # what is put back and taken again crosses it once more
+    await client.cook(hotel, "order.cancel", order)
+    await client.place(hotel, {"soup": 1})
+    await admin.execute("UPDATE app.menu_items SET stock_quantity = 9 WHERE id = $1", cake)
+    await log.new()
+    await client.place(hotel, {"cake": 9})
+    assert sorted(event.kind for event in await log.new()) == ["low_stock", "menu_item", "order"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("6", "5", True),
+        ("6", "0", True),
+        ("6", "6", False),
+        ("7", "6", False),
+        ("5", "4", False),
+        ("3", "5", False),
+        ("NULL", "5", False),
+        ("6", "NULL", False),
+    ],
+)
+async def test_the_threshold_is_crossed_downward(
+    psql: Connection, hotel: Hotel, log: Logbook, before: str, after: str, said: bool
+) -> None:
+    change = "UPDATE app.menu_items SET stock_quantity = {} WHERE id = $1"
+    await psql.execute(change.format(before), hotel.menu["cake"])
+    await log.new()
+    await psql.execute(change.format(after), hotel.menu["cake"])
+    assert ("low_stock" in [event.kind for event in await log.new()]) is said
+
+
 async def test_a_change_that_is_taken_back_is_said_once_at_most(
     psql: Connection, hotel: Hotel, log: Logbook
 ) -> None:
@@ -111,7 +165,7 @@ async def test_the_end_of_a_stay_ends_its_topic(psql: Connection, hotel: Hotel, 
         await psql.execute("UPDATE app.stays SET ended_at = now() WHERE id = $1", stay)
     (event,) = await log.new()
     assert (event.kind, event.topics) == ("topic.ended", [f"stay:{stay}"])
-    assert event.data == {"topic": f"stay:{stay}", "reason": "revoked"}
+    assert event.data == {"topic": f"stay:{stay}"}
 
 
 async def test_the_clock_and_zone_of_a_writer_do_not_show(

@@ -210,13 +210,13 @@ async def test_a_writer_who_locks_the_item_before_its_order(
 ) -> None:
     """The hub locks the order first. It is the victim, repeats its command, and both changes stand."""
     caplog.set_level("INFO", "hub.db.database")
-    await admin.execute(f"ALTER ROLE hub_api IN DATABASE {settings.namespace} SET deadlock_timeout = '20ms'")
+    # Each looks once, so long after it began to wait: psql waits by then, and looks too late itself.
+    await admin.execute(f"ALTER ROLE hub_api IN DATABASE {settings.namespace} SET deadlock_timeout = '800ms'")
     pool = await create_pool(settings, Role.API, 2)
     client = Client(Database(pool))
     order = await client.place(hotel, {"soup": 1, "curry": 1})
     log = await Logbook(admin, hotel.tenant_id).skip()
     async with writer(settings) as psql:
-        # never looks for deadlocks itself, so the hub's transaction is the one that is rolled back
         await psql.execute("SET deadlock_timeout = '1h'")
         async with psql.transaction():
             await psql.execute(

@@ -78,6 +78,18 @@ ROWS: Final = {
     """,
     # the audit writes its own rows
     8: "UPDATE app.files SET content = 'y' WHERE tenant_id = '{t}';",
+    9: """
+        INSERT INTO app.webhooks (tenant_id, id, url, secret_encrypted, events)
+            VALUES ('{t}', '{t}', 'https://hooks.example', 'v1:', '{{order.paged}}');
+        INSERT INTO app.deliveries (tenant_id, webhook_id, order_id, kind, payload)
+            VALUES ('{t}', '{t}', '{t}', 'order.paged', '{{}}');
+    """,
+    10: """
+        INSERT INTO app.pages (tenant_id, id, slug, title_ja, title_en, content_ja, content_en, is_published)
+            VALUES ('{t}', '{t}', 'bath', '大浴場', 'Bath', '<p>湯</p>', '<p>Bath</p>', true);
+        INSERT INTO app.page_histories (tenant_id, page_id, version, action, changed, snapshot)
+            VALUES ('{t}', '{t}', 1, 'created', '{{}}', '{{}}');
+    """,
 }
 
 PLATFORM: Final = str(UUID(int=0))

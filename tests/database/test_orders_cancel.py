@@ -11,6 +11,7 @@ from hub.db.database import Database
 from hub.errors import AlreadyPreparing, InvalidInput, InvalidTransition
 from hub.orders.documents import ChangedOrder
 from tests.database.changing import NOON, Clock, order_in
+from tests.factories import make_staff
 from tests.ordering import Client, item_statuses
 
 if TYPE_CHECKING:
@@ -110,6 +111,30 @@ async def test_a_cancellation_stays_until_it_is_acknowledged(
     )
 
 
+async def test_each_station_sees_a_cancellation_for_itself(
+    client: Client, hotel: Hotel, admin: Connection, clock: Clock
+) -> None:
+    await admin.execute("UPDATE app.menu_items SET station = 'bar' WHERE id = $1", hotel.menu["curry"])
+    order = await client.place(hotel, {"soup": 1, "curry": 1, "cake": 1})
+    await client.call(hotel.tablet(), "order.cancel", ChangedOrder, order_id=order.id, items=[1, 2])
+    await client.cook(hotel, "order.advance", order, to="ready")
+    bar = (await client.cook(hotel, "order.acknowledge", order, stations=["bar", "moon"])).order
+    assert (bar.cancel_acked_stations, bar.cancel_acked_at) == (["bar"], None)
+    assert (await client.cook(hotel, "order.acknowledge", order, stations=["bar"])).noop
+    with pytest.raises(InvalidTransition, match="acknowledge"):
+        await client.cook(hotel, "order.advance", order, to="delivering")
+    clock.now += timedelta(minutes=1)
+    both = (await client.cook(hotel, "order.acknowledge", order, stations=["kitchen"])).order
+    assert (both.cancel_acked_stations, both.cancel_acked_at) == (["bar", "kitchen"], clock.now)
+    person = await make_staff(admin, hotel, "manager")
+    again = await client.call(
+        person, "order.cancel", ChangedOrder, order_id=order.id, reason="the guest has left"
+    )
+    assert (again.order.cancel_acked_stations, again.order.cancel_acked_at) == (["bar"], None)
+    done = (await client.cook(hotel, "order.acknowledge", order)).order
+    assert (done.cancel_acked_stations, done.cancel_acked_at) == (["bar"], clock.now)
+
+
 async def test_a_cancellation_by_another_system_can_be_acknowledged(
     client: Client, hotel: Hotel, admin: Connection
 ) -> None:
@@ -125,8 +150,17 @@ async def test_what_is_cancelled_as_sold_out_does_not_go_back_on_the_shelf(
 ) -> None:
     order = await client.place(hotel, {"cake": 2, "soup": 1})
     await client.cook(hotel, "order.cancel", order, items=[1], reason="sold_out")
-    left = await admin.fetchval("SELECT stock_quantity FROM app.menu_items WHERE id = $1", hotel.menu["cake"])
-    assert left == 1
+    assert await stock(admin, hotel) == 1
+
+
+async def test_only_who_cooks_knows_that_nothing_is_left(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    front, manager = await make_staff(admin, hotel, "front"), await make_staff(admin, hotel, "manager")
+    for who, left in ((hotel.tablet(), 3), (await hotel.phone(admin), 3), (front, 3), (manager, 1)):
+        order = await client.place(hotel, {"cake": 2})
+        await client.call(who, "order.cancel", ChangedOrder, order_id=order.id, reason="sold_out")
+        assert await stock(admin, hotel) == left, who.kind
 
 
 async def stock(admin: Connection, hotel: Hotel) -> int:

@@ -12,9 +12,9 @@ import pytest
 from hub.db.database import Database
 from hub.errors import (
     AgeNotAttested,
+    AllergenConflict,
     Forbidden,
     HubError,
-    Internal,
     InvalidInput,
     ItemUnavailable,
     NotFound,
@@ -25,10 +25,12 @@ from hub.errors import (
 )
 from hub.orders.documents import OneOrder
 from hub.orders.messages import Quote, QuoteReply
+from tests.factories import make_staff
 from tests.ordering import Client
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
+    from hub.security.permissions import StaffRole
     from tests.factories import Hotel
 
 
@@ -203,7 +205,7 @@ REFUSED: list[tuple[dict[str, object], type[HubError], str | None]] = [
     ({"lines": [("cake", 1), ("soup", 1)], "quoted_total": 1599}, PriceChanged, "quoted_total"),
     ({"lines": [("soup", 1), ("cake", 4)]}, OutOfStock, None),
     ({"lines": [("gold", 99)] * 3}, InvalidInput, "lines"),
-    ({"lines": [("untaxed", 1), ("cake", 1)]}, Internal, None),
+    ({"lines": [("untaxed", 1), ("cake", 1)]}, ItemUnavailable, "lines[0].menu_item_id"),
 ]
 
 
@@ -280,6 +282,7 @@ async def test_an_item_is_served_in_its_hours(
             "field": "lines[1].menu_item_id",
             "menu_item_id": hotel.menu["curry"],
             "reason": "closed",
+            "opens_at": datetime(2026, 11, utc.day + (utc.hour >= 13), 13, 0, tzinfo=UTC),
             "start_time": "22:00",
             "end_time": "02:00",
         }
@@ -319,3 +322,72 @@ async def test_nobody_orders_for_a_stay_that_is_over(client: Client, hotel: Hote
         await client.call(nobody, "order.place", OneOrder, lines=cart)
     with pytest.raises(Forbidden):
         await client.call(hotel.kitchen(), "order.place", OneOrder, lines=cart)
+
+
+async def test_staff_order_for_a_room(
+    client: Client, hotel: Hotel, other_hotel: Hotel, admin: Connection
+) -> None:
+    await admin.execute(
+        "INSERT INTO app.stays (tenant_id, room_number) VALUES ($1, '777')", other_hotel.tenant_id
+    )
+    cart = [{"menu_item_id": hotel.menu["soup"], "quantity": 1}]
+    roles: list[StaffRole] = ["front", "manager"]
+    for number, role in enumerate(roles):
+        person = await make_staff(admin, hotel, role)
+        placed = await client.call(person, "order.place", OneOrder, lines=cart, room_number="102")
+        assert (placed.order.stay_id, placed.order.room_number) == (hotel.rooms[1].stay_id, "102")
+        assert (placed.order.channel, placed.order.order_number) == ("staff", number + 1)
+        with pytest.raises(NotFound) as caught:
+            await client.call(person, "order.place", OneOrder, lines=cart, room_number="777")
+        assert caught.value.field == "room_number"
+        with pytest.raises(InvalidInput) as wrong:
+            await client.call(person, "order.place", OneOrder, lines=cart)
+        assert wrong.value.field == "room_number"
+        await admin.execute("UPDATE app.stays SET ended_at = now() WHERE id = $1", hotel.rooms[0].stay_id)
+        with pytest.raises(NotFound):
+            await client.call(person, "order.place", OneOrder, lines=cart, room_number="101")
+
+
+async def test_what_staff_order_is_checked_as_for_the_guest(
+    client: Client, hotel: Hotel, admin: Connection
+) -> None:
+    await admin.execute(
+        "UPDATE app.stays SET allergens = '{egg}', allergens_version = 'jp-2026-04',"
+        " allergens_declared_at = now() WHERE id = $1",
+        hotel.rooms[1].stay_id,
+    )
+    await admin.execute(
+        "UPDATE app.menu_items SET allergens = '{egg,milk}' WHERE id = $1", hotel.menu["cake"]
+    )
+    front = await make_staff(admin, hotel, "front")
+    cart = [{"menu_item_id": hotel.menu["cake"], "quantity": 1}]
+    with pytest.raises(AllergenConflict):
+        await client.call(front, "order.place", OneOrder, lines=cart, room_number="102")
+    placed = await client.call(
+        front, "order.place", OneOrder, lines=cart, room_number="102", allergens_confirmed=True
+    )
+    assert placed.order.declared_allergens == ["egg"]
+    row = await admin.fetchrow(
+        "SELECT allergens_version, service_tax_rate_bp FROM app.orders WHERE id = $1", placed.order.id
+    )
+    assert row is not None
+    assert tuple(row) == ("jp-2026-04", 0)
+
+
+async def test_only_staff_name_a_room(client: Client, hotel: Hotel, admin: Connection) -> None:
+    cart = [{"menu_item_id": hotel.menu["soup"], "quantity": 1}]
+    for room in ("101", "102"):
+        with pytest.raises(Forbidden):
+            await client.call(hotel.tablet(), "order.place", OneOrder, lines=cart, room_number=room)
+    roles: list[StaffRole] = ["kitchen", "runner", "menu_editor"]
+    for role in roles:
+        person = await make_staff(admin, hotel, role)
+        with pytest.raises(Forbidden):
+            await client.call(person, "order.place", OneOrder, lines=cart, room_number="102")
+
+
+async def test_a_guests_phone_orders_for_its_stay(client: Client, hotel: Hotel, admin: Connection) -> None:
+    cart = [{"menu_item_id": hotel.menu["soup"], "quantity": 1}]
+    placed = await client.call(await hotel.phone(admin), "order.place", OneOrder, lines=cart)
+    assert (placed.order.channel, placed.order.stay_id) == ("phone", hotel.rooms[0].stay_id)
+    assert (await client.place(hotel, {"soup": 1})).channel == "tablet"

@@ -223,7 +223,7 @@ async def test_the_device_before_it_is_sent_away(
     await log.skip()
     assert await approve(api, hotel, waiting.code, device) is True
     (event,) = await log.new()
-    assert event.data == {"topic": f"device:{device}", "reason": "revoked"}
+    assert event.data == {"topic": f"device:{device}"}
     hashes = "SELECT next_credential_hash, previous_credential_hash FROM app.device_rooms WHERE id = $1"
     assert tuple(await admin.fetchrow(hashes, device) or ()) == (None, None)
 

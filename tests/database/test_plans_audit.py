@@ -106,6 +106,18 @@ async def test_a_page_comes_from_its_index_in_order(
     assert not [name for name in used - names if index not in name], used
 
 
+@pytest.mark.parametrize("plan", PLANS)
+async def test_who_did_the_last_step_is_found_by_the_order(api: Connection, crowd: Hotel, plan: str) -> None:
+    await api.execute(f"SET LOCAL plan_cache_mode = {plan}")
+    query = load("orders")["recent_orders"].text
+    nodes = await explain(api, query, f"'{crowd.tenant_id}', now(), 201")
+    audit = [node for node in nodes if (node.relation or "").startswith("audit_logs")]
+    assert {node.relation for node in audit if node.kind == "Seq Scan"} <= {"audit_logs_default"}
+    used = {node.index for node in audit if node.index and node.relation != "audit_logs_default"}
+    assert used
+    assert not [name for name in used if "record" not in name], used
+
+
 async def read_whole(connection: Connection) -> list[str]:
     """The tables of many rows that this transaction has read from end to end, in functions too."""
     rows = await connection.fetch("SELECT relname FROM pg_stat_xact_user_tables WHERE seq_scan > 0")

@@ -27,6 +27,8 @@ ALL: Final = {query.name: query for domain in load_all().values() for query in d
 RUN_BY: Final = {
     "audit.of_platform": Role.ADMIN,
     "devices.claim_code": Role.AUTH,
+    "devices.silent_tablets_due": Role.RELAY,
+    "devices.note_silent_tablets": Role.RELAY,
     "fleet.start_pairing": Role.AUTH,
     "fleet.poll_pairing": Role.AUTH,
     "security.signing_keys": Role.AUTH,
@@ -34,6 +36,9 @@ RUN_BY: Final = {
     "security.add_first_signing_key": Role.AUTH,
     "hosts.find_tenant": Role.AUTH,
     "staff.hotel_by_slug": Role.ADMIN,
+    "hooks.alerts_due": Role.RELAY,
+    "hooks.raise_alerts": Role.RELAY,
+    "hooks.claim_deliveries": Role.RELAY,
     "log.heads": Role.RELAY,
     "log.all_heads": Role.RELAY,
     "log.new_events": Role.RELAY,
@@ -43,6 +48,10 @@ RUN_BY: Final = {
     "log.become_relay": Role.RELAY,
     "log.end_silent_relay": Role.RELAY,
     "log.check_origin": Role.RELAY,
+    "menu.comebacks_due": Role.RELAY,
+    "menu.bring_back": Role.RELAY,
+    "pages.pages_due": Role.RELAY,
+    "pages.turn_pages": Role.RELAY,
     "replicas.primary_position": Role.RELAY,
     "replicas.replica_position": Role.RELAY,
 }
@@ -52,7 +61,7 @@ OF_NO_TENANT: Final = frozenset({"replicas.position"})
 
 def role_of(query: Query) -> Role:
     match query.name.partition(".")[0]:
-        case "demo" | "doctor" | "keys" | "tenants":
+        case "demo" | "doctor" | "keys" | "rehearse" | "tenants":
             return Role.ADMIN
         case "retention":
             return Role.RELAY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -43,6 +43,7 @@ def retention(pool: Pool) -> Retention:
             events=timedelta(days=7),
             operations=timedelta(hours=48),
             sign_ins=timedelta(days=30),
+            deliveries=timedelta(days=14),
             guests=timedelta(days=30),
             audit_months=24,
         ),
@@ -128,6 +129,60 @@ async def test_guests_are_forgotten_and_it_is_written_down(
     assert await retention(relay_pool).prune() == 0
 
 
+async def test_what_a_guest_must_not_eat_is_forgotten_without_a_name_too(
+    admin: Connection, database: Database, relay_pool: Pool, hotel: Hotel
+) -> None:
+    client = Client(database)
+    await admin.execute("UPDATE app.menu_items SET allergens = NULL WHERE tenant_id = $1", hotel.tenant_id)
+    for room in (0, 1):
+        for allergens in ([], ["soy"]):
+            said = await client.call(hotel.tablet(room), "stay.declare", dict, allergens=allergens)
+            assert said["stay"]["allergens"] == allergens
+    orders = [
+        await client.place(hotel, {"soup": 1}, room=room, allergens_confirmed=True) for room in (0, 0, 1)
+    ]
+    done, late, young = orders
+    for order in (done, young):
+        await client.cook(hotel, "order.cancel", order)
+    await admin.execute(
+        "UPDATE app.stays SET started_at = now() - interval '60 days',"
+        " ended_at = now() - CASE room_number WHEN '101' THEN interval '31 days' ELSE interval '29 days' END"
+        " WHERE tenant_id = $1",
+        hotel.tenant_id,
+    )
+    events = await admin.fetchval("SELECT seq FROM app.tenant_heads WHERE tenant_id = $1", hotel.tenant_id)
+
+    assert await retention(relay_pool).prune() == 2
+    known = await admin.fetch(
+        "SELECT room_number FROM app.stays WHERE tenant_id = $1"
+        " AND num_nonnulls(allergens_version, allergens_declared_at) + cardinality(allergens) > 0",
+        hotel.tenant_id,
+    )
+    assert [row["room_number"] for row in known] == ["102"]
+
+    async def told() -> dict[UUID, tuple[object, ...]]:
+        rows = await admin.fetch(
+            "SELECT o.id, o.declared_allergens, o.allergens_version IS NOT NULL, i.conflicts"
+            " FROM app.orders AS o JOIN app.order_items AS i ON i.order_id = o.id WHERE o.tenant_id = $1",
+            hotel.tenant_id,
+        )
+        return {row[0]: tuple(row)[1:] for row in rows}
+
+    kept = (["soy"], True, ["soy"])
+    assert await told() == {done.id: ([], False, []), late.id: kept, young.id: kept}
+    news = await admin.fetch(
+        "SELECT subject FROM app.events WHERE tenant_id = $1 AND seq > $2", hotel.tenant_id, events
+    )
+    assert [row[0] for row in news] == [done.id], "whoever has it on a screen forgets it too"
+    audit = "SELECT string_agg(a::text, '') FROM app.audit_logs AS a WHERE tenant_id = $1 AND record LIKE $2"
+    for record in (str(hotel.rooms[0].stay_id), f"{done.id}%"):
+        assert "soy" not in await admin.fetchval(audit, hotel.tenant_id, record)
+    assert await retention(relay_pool).prune() == 0
+    await client.cook(hotel, "order.cancel", late)
+    assert await retention(relay_pool).prune() == 1, "the kitchen needs it no longer"
+    assert (await told())[late.id] == ([], False, [])
+
+
 async def test_a_hotel_that_is_busy_keeps_no_guest_of_another(
     admin: Connection, settings: Settings, hotel: Hotel, other_hotel: Hotel
 ) -> None:
@@ -151,6 +206,27 @@ async def test_a_hotel_that_is_busy_keeps_no_guest_of_another(
         assert await admin.fetchval(remembered, first) == 0
     finally:
         pool.terminate()
+
+
+async def test_old_deliveries_go_and_young_ones_stay(
+    admin: Connection, relay_pool: Pool, hotel: Hotel
+) -> None:
+    webhook = await admin.fetchval(
+        "INSERT INTO app.webhooks (tenant_id, url, secret_encrypted, events)"
+        " VALUES ($1, 'https://hooks.example', 'v1:', '{order.paged}') RETURNING id",
+        hotel.tenant_id,
+    )
+    await admin.execute(
+        "INSERT INTO app.deliveries (tenant_id, webhook_id, kind, payload, next_attempt_at, created_at)"
+        " SELECT $1, $2, 'webhook.test', json_build_object('days', days), NULL,"
+        " now() - days * interval '1 day'"
+        " FROM unnest(ARRAY[0, 13, 15, 100]) AS days",
+        hotel.tenant_id,
+        webhook,
+    )
+    assert await retention(relay_pool).prune() == 2
+    kept = await admin.fetch("SELECT payload ->> 'days' FROM app.deliveries ORDER BY created_at DESC")
+    assert [row[0] for row in kept] == ["0", "13"]
 
 
 async def test_old_sign_ins_go_and_open_ones_stay(admin: Connection, relay_pool: Pool, hotel: Hotel) -> None:

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from hub.db.pool import Connection
 
 API_MAY: Final = {"SELECT", "INSERT", "UPDATE"}
-API_ONLY_READS: Final = {"tenants", "tenant_heads", "events", "audit_logs", "schema_migrations"}
+API_ONLY_READS: Final = {
+    "tenants",
+    "tenant_heads",
+    "events",
+    "audit_logs",
+    "schema_migrations",
+    "allergen_lists",
+}
 API_HAS_NOTHING_ON: Final = {"relay_bell", "log_origin", "pairing_requests", "signing_keys", "platform_audit"}
 
 
@@ -60,7 +67,10 @@ async def test_the_hub_has_what_it_needs(admin: Connection) -> None:
         admin,
         "SELECT format('%s %s.%s', privilege_type, attrelid::regclass, attname)"
         " FROM pg_attribute, aclexplode(attacl) WHERE grantee = 'hub_api'::regrole ORDER BY attname",
-    ) == [f"UPDATE app.tenants.{name}" for name in ("locale", "settings", "totp_roles")]
+    ) == [
+        "UPDATE app.tax_rates.deleted_at",
+        *(f"UPDATE app.tenants.{name}" for name in ("locale", "settings", "totp_roles")),
+    ]
 
 
 async def test_the_others_have_no_more_than_their_part(admin: Connection) -> None:
@@ -112,7 +122,11 @@ async def test_who_may_call_which_function(admin: Connection) -> None:
         *((name, "hub_relay") for name in ("check_log_origin", "prune_events", "prune_operations")),
         ("log_timeline", "hub_relay"),
         *((name, "hub_relay") for name in ("make_audit_partitions", "drop_audit_partitions")),
-        *((name, "hub_relay") for name in ("prune_sign_ins", "erase_guests")),
+        *((name, "hub_relay") for name in ("prune_sign_ins", "erase_guests", "pages_due", "turn_pages")),
+        *((name, "hub_relay") for name in ("alerts_due", "raise_alerts")),
+        *((name, "hub_relay") for name in ("claim_deliveries", "prune_deliveries")),
+        *((name, "hub_relay") for name in ("silent_tablets_due", "note_silent_tablets")),
+        *((name, "hub_relay") for name in ("comebacks_due", "bring_back")),
         *((name, "hub_log") for name in ("acting", "redacted", "tenant_id", "tenant_state")),
     }
 
@@ -156,7 +170,7 @@ async def test_views_show_a_reader_what_his_policies_let_him_see(admin: Connecti
         "SELECT relname, coalesce(reloptions, '{}') AS options FROM pg_class"
         " WHERE relnamespace = 'app'::regnamespace AND relkind = 'v'"
     )
-    assert len(views) == 3
+    assert len(views) >= 5
     assert {row["relname"] for row in views if "security_invoker=true" not in row["options"]} == set()
     kinds = await column(admin, "SELECT relkind FROM pg_class WHERE relnamespace = 'app'::regnamespace")
     # no sequence: a shared counter tells tenants about each other; no materialized view: it has no policies

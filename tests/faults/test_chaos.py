@@ -10,14 +10,14 @@ import random
 from collections import Counter
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import msgspec
 import pytest
 
 from hub.db.scope import utc_now
 from hub.services import topics_of
 from tests.factories import make_hotel
+from tests.faults.checker import hush
 from tests.faults.fleet import Fleet, Member, relay_holder
 from tests.realtime.conftest import head
 from tests.realtime.screens import Answer, Document, Screen
@@ -25,7 +25,6 @@ from tests.realtime.screens import Answer, Document, Screen
 if TYPE_CHECKING:
     from hub.db.pool import Connection
     from hub.embedded import Servers
-    from hub.security.principal import Principal
     from hub.settings import Settings
     from tests.factories import Hotel
 
@@ -54,21 +53,6 @@ class Ledger:
     async def reach(self, number: int) -> None:
         async with self.progress:
             await self.progress.wait_for(lambda: self.done >= number)
-
-
-async def extra_kitchens(admin: Connection, hotel: Hotel) -> list[Principal]:
-    """The hotel's kitchen screens, each a device of its own."""
-    ids: list[UUID] = [hotel.kitchen_id]
-    for number in range(2, KITCHENS + 1):
-        ids.append(
-            await admin.fetchval(
-                "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, status)"
-                " VALUES ($1, $2, 'kitchen_screen', 'active') RETURNING id",
-                hotel.tenant_id,
-                f"Kitchen {number}",
-            )
-        )
-    return [msgspec.structs.replace(hotel.kitchen(), id=device) for device in ids]
 
 
 async def guest(screen: Screen, hotel: Hotel, ledger: Ledger, dice: random.Random) -> None:
@@ -194,7 +178,7 @@ async def test_every_screen_ends_equal_to_the_database(
             cast: list[tuple[Screen, Hotel]] = []
             for hotel in hotels:
                 principals = [hotel.tablet(room) for room in range(ROOMS)]
-                principals += await extra_kitchens(admin, hotel)
+                principals += [hotel.kitchen(), *await hotel.more_kitchens(admin, KITCHENS - 1)]
                 cast += [(Screen(principal, fleet.address), hotel) for principal in principals]
             assert len(cast) == 200
             for start in range(0, len(cast), 20):
@@ -207,6 +191,7 @@ async def test_every_screen_ends_equal_to_the_database(
                     group.create_task(play(screen, hotel, ledger, seed))
             assert chaos.result() == ["redis", "relay", "hub", "redis", "relay"]
 
+            await hush(admin, hotels)
             await lose_the_tail(servers, admin, hotels)
             for screen, hotel in cast:
                 await check_screen(screen, admin, hotel, await head(admin, hotel))

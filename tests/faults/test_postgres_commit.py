@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from hub.db import scope as scopes
+from hub.db import commit as commits
 from hub.db.database import Database
 from hub.db.ids import uuid7
 from hub.db.pool import Role, connect, create_pool
@@ -47,7 +47,7 @@ async def test_who_gives_up_a_commit_shows_it_to_nobody(
     servers: Servers, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     if how == "patience":
-        monkeypatch.setattr(scopes, "_COMMIT_SECONDS", 0.5)
+        monkeypatch.setattr(commits, "COMMIT_SECONDS", 0.5)
     with pg_cluster(replicas=1) as cluster:
         await cluster.primary.followed_by("r1")
         settings = await furnish(cluster.primary.url, servers.redis_url, "commit")

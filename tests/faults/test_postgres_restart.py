@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hub.db import scope
+from hub.db.commit import COMMIT_SECONDS
 from tests.faults.checker import checked
 from tests.faults.postgres import furnish, gone, hotels_in
 from tests.faults.watch import until_ready
@@ -75,7 +75,7 @@ async def silence(postgres: PgServer) -> None:
     """Connections stay and nobody answers, for longer than the hub waits for a statement. Screens are told
     nothing meanwhile, for nobody knows whether they are right: they look for a better place by and by."""
     await asyncio.to_thread(postgres.freeze)
-    await asyncio.sleep(scope._COMMIT_SECONDS + 1)  # the fault itself: the longest of the hub's patiences
+    await asyncio.sleep(COMMIT_SECONDS + 1)  # the fault itself: the longest of the hub's patiences
     await asyncio.to_thread(postgres.thaw)
 
 

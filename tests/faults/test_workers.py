@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from tests.faults.fleet import Fleet, Member
@@ -66,13 +65,7 @@ async def test_both_workers_get_connections_and_leave_politely(
 ) -> None:
     pids = await until_workers(admin, lambda found: len(found) == 2)
     before = {pid: len(sockets_of(pid)) for pid in pids}
-    devices = await admin.fetch(
-        "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, status)"
-        " SELECT $1, 'Kitchen', 'kitchen_screen', 'active' FROM generate_series(1, 40) RETURNING id",
-        hotel.tenant_id,
-    )
-    screens_of = [msgspec.structs.replace(hotel.kitchen(), id=row["id"]) for row in devices]
-    guests = [Screen(principal, lambda: team.address) for principal in screens_of]
+    guests = [Screen(one, lambda: team.address) for one in await hotel.more_kitchens(admin, 40)]
     try:
         for guest in guests:
             await guest.__aenter__()

@@ -178,12 +178,15 @@ async def test_what_is_broken_in_the_database_is_found(
 
 
 async def test_an_older_schema_is_told_from_a_strange_one(psql: Connection, sound: Mapping[str, str]) -> None:
-    rows = await psql.fetch("DELETE FROM app.schema_migrations WHERE version = 8 RETURNING name, sha256")
+    rows = await psql.fetch(
+        "DELETE FROM app.schema_migrations WHERE version = (SELECT max(version) FROM app.schema_migrations)"
+        " RETURNING version, name, sha256"
+    )
     try:
         assert "this hub needs" in said(await examine(sound))
     finally:
         await psql.execute(
-            "INSERT INTO app.schema_migrations (version, name, sha256, duration_ms) VALUES (8, $1, $2, 0)",
+            "INSERT INTO app.schema_migrations (version, name, sha256, duration_ms) VALUES ($1, $2, $3, 0)",
             *rows[0],
         )
 

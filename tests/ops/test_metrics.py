@@ -98,6 +98,24 @@ async def test_an_order_on_its_way(live: Live, hotel: Hotel, admin: Connection) 
     await until(lambda: since("hub_relay_lag_seconds_count") >= events)
 
 
+async def test_an_order_that_nobody_sees(live: Live, hotel: Hotel, admin: Connection) -> None:
+    """And an address that cannot be told, because its secret was sealed by nobody."""
+    since = Since(live)
+    await admin.execute(
+        "INSERT INTO app.webhooks (tenant_id, url, secret_encrypted, events)"
+        " VALUES ($1, 'https://hooks.example', 'v1:x', '{order.paged}')",
+        hotel.tenant_id,
+    )
+    async with live.screen(hotel.tablet()) as guest:
+        await guest.command("order.place", lines=soup(hotel))
+    await admin.execute(
+        "UPDATE app.orders SET created_at = now() - interval '1 hour' WHERE tenant_id = $1", hotel.tenant_id
+    )
+    for step in ("unseen", "hook", "chime", "page"):
+        await since.reaches(1, "hub_order_alerts_total", step=step)
+    await since.reaches(1, "hub_hook_attempts_total", kind="order.paged", outcome="internal")
+
+
 async def test_what_the_process_says_of_itself(live: Live) -> None:
     now = scraped(live.hub.meters)
     assert now("hub_workers") == now("hub_relay_active") == now("hub_worker_starts_total") == 1

@@ -102,13 +102,7 @@ async def test_the_figures_of_all_workers(
 ) -> None:
     pids = await until_workers(admin, lambda found: len(found) == 2)
     await reader.until(lambda now: now("hub_workers") == 2)
-    devices = await admin.fetch(
-        "INSERT INTO app.device_rooms (tenant_id, device_name, device_type, status)"
-        " SELECT $1, 'Kitchen', 'kitchen_screen', 'active' FROM generate_series(1, $2::integer) RETURNING id",
-        hotel.tenant_id,
-        SCREENS,
-    )
-    principals = [msgspec.structs.replace(hotel.kitchen(), id=row["id"]) for row in devices]
+    principals = await hotel.more_kitchens(admin, SCREENS)
     async with AsyncExitStack() as stack:
         kitchens = [await stack.enter_async_context(screen(one, team.address)) for one in principals]
         before = await reader.until(lambda now: now("hub_sessions", kind="kitchen") == SCREENS)

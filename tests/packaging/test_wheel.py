@@ -59,6 +59,13 @@ def test_it_carries_the_sql_and_the_pages(wheel: Path) -> None:
     assert {f"hub/web/static/{name}" for name in files(static_directory())} <= names
 
 
+def test_it_carries_the_menu_of_the_demo(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    lying = files(ROOT / "hub" / "demo")
+    assert {f"hub/demo/{name}" for name in lying if name.endswith(".json")} <= names
+    assert "hub/demo/dishes/soup_salad.json" in names
+
+
 def test_it_carries_nothing_else(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert tops == {"hub", f"{wheel.name.split('-py3')[0]}.dist-info"}

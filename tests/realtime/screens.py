@@ -228,6 +228,8 @@ class Screen:
                 self.byes.append(frame["code"])
 
     def _put(self, kind: str, data: Document) -> None:
+        if kind == "low_stock":
+            return  # told once, and in no snapshot
         name, _, removed = kind.partition(".")
         if not removed:
             old = self.documents.get((name, data["id"]))

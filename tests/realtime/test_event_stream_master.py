@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.realtime import test_master as master
-from tests.realtime.conftest import Live, head, running, screens
+from tests.realtime.conftest import Live, head, screens
 from tests.realtime.streams import StreamScreen
+from tests.realtime.test_master import frozen
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
-    from hub.settings import Settings
     from tests.factories import Hotel
 
 
-@pytest.fixture(scope="module")
-async def frozen(settings: Settings) -> AsyncIterator[Live]:
-    """A hub whose clock stands still."""
-    async with running(settings, clock=lambda: master.NOW) as hub:
-        yield hub
+__all__ = ["frozen"]  # a fixture
 
 
 @pytest.mark.parametrize(
@@ -36,6 +32,13 @@ async def frozen(settings: Settings) -> AsyncIterator[Live]:
         master.seen,
         master.sold_out,
         master.last_portion,
+        master.accept_and_rush,
+        master.declare,
+        master.allergy,
+        master.fire_and_carry,
+        master.configure,
+        master.unanswered,
+        master.silent_tablet,
         master.refused,
     ],
 )

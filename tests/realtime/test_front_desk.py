@@ -169,7 +169,7 @@ async def test_a_suspended_hotel_goes_dark_on_every_node(
         for screen in (*here, *there):
             await closing(screen)
             assert screen.closes == [CloseCode.FORBIDDEN]
-            assert screen.frames[-1]["reason"] == "this hotel is suspended"
+            assert screen.frames[-1]["reason"] == "This hotel is suspended."
         assert stranger.closes == []
         # whoever comes back is turned away, and opens again when the hotel does
         late = second.screen(hotel.kitchen())
@@ -190,7 +190,7 @@ async def test_a_contract_that_is_over_closes_like_a_suspension(
         )
         await kitchen.until(lambda: bool(kitchen.closes))
         assert kitchen.closes == [CloseCode.FORBIDDEN]
-        assert kitchen.frames[-1]["reason"] == "this hotel is expired"
+        assert kitchen.frames[-1]["reason"] == "This hotel is expired."
 
 
 async def test_a_socket_at_another_hotels_address_is_closed(

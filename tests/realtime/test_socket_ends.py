@@ -37,8 +37,11 @@ async def joined(live: Live, one: Raw, hotel: Hotel) -> Session:
     """Say hello; the session, live."""
     before = set(live.hub.node.sessions)
     await one.send(hello_of(hotel))
-    while b'"type":"position"' not in (await one.receive() or (0, b""))[1]:
-        pass
+    said = b""
+    while b'"type":"position"' not in said:
+        found = await one.receive()
+        assert found is not None, "the hub hung up"
+        said = found[1]
     [session] = live.hub.node.sessions - before
     return session
 

@@ -238,7 +238,7 @@ async def test_those_who_come_back_leave_connections_for_orders(
         await admin.execute(
             "UPDATE app.menu_items SET price = price + 1 WHERE tenant_id = $1", other.tenant_id
         )
-    few = msgspec.structs.replace(settings, db_connections=9)  # four of hub_api, and five others
+    few = msgspec.structs.replace(settings, db_connections=11)  # four of hub_api, and seven others
     rows = await admin.fetch("SELECT tenant_id, epoch::text FROM app.tenant_heads")
     epochs = {row["tenant_id"]: row["epoch"] for row in rows}
     async with running(few, relay=False) as small, AsyncExitStack() as stack, peer(small) as inside:

@@ -63,11 +63,9 @@ async def test_the_last_guest_is_cut_off_and_the_next_sees_nothing(
         # The old session is told, and closed for good.
         await before.until(lambda: bool(before.closes))
         assert before.closes == [4503]
-        assert before.frames[-2] == {
-            **before.frames[-2],
-            "kind": "topic.ended",
-            "data": {"topic": f"stay:{hotel.rooms[0].stay_id}", "reason": "revoked"},
-        }
+        ended = [frame["data"]["topic"] for frame in before.frames if frame.get("kind") == "topic.ended"]
+        assert ended[0] == f"stay:{hotel.rooms[0].stay_id}"
+        assert before.frames[-1]["type"] == "bye"
 
         # By snapshot, and live: the old order is still cooked.
         async with live.screen(new_guest) as after:

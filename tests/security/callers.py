@@ -96,7 +96,11 @@ async def hire(admin: Connection, hotel: Hotel) -> dict[StaffRole, UUID]:
 
 async def callers(admin: Connection, hotel: Hotel, staff: dict[StaffRole, UUID]) -> dict[str, Principal]:
     """By the names that stand in `x-actors`; staff have just signed in."""
-    everybody = {"tablet": hotel.tablet(), "kitchen": hotel.kitchen()}
+    everybody = {
+        "tablet": hotel.tablet(),
+        "phone": await hotel.phone(admin),
+        "kitchen": hotel.kitchen(),
+    }
     for role, staff_id in staff.items():
         tenant_id = PLATFORM if role == "super_admin" else hotel.tenant_id
         version = "SELECT access_version FROM app.staff WHERE tenant_id = $1 AND id = $2"

@@ -21,7 +21,9 @@ _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TEXTS: Final = {
     "room_number": ("101", "102"),
     "email": ("someone@example.com",),
+    "url": ("https://hooks.example/told",),
     "Last-Event-ID": (f"{UUID(int=1)}:1",),
+    "allergens": ("egg", "milk"),
     "": ("x", "kitchen", "101"),
 }
 

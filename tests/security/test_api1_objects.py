@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from hub.db.ids import uuid7
-from hub.orders import commands, reading
+from hub.orders import changes, reading
 from hub.security.principal import Principal
 from tests.api.conftest import TOKENS, Api, bearer, problem
 from tests.api.desk import Desk
@@ -53,7 +53,7 @@ async def test_without_the_stay_a_neighbour_could(
     api: Api, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = await api.place(hotel, room=0)
-    for module in (reading, commands):
+    for module in (reading, changes):
         monkeypatch.setattr(module, "stay_of", lambda principal: None)
     path = f"/api/v1/orders/{order['id']}"
     assert (await api.get(path, hotel.tablet(1))).status_code == 200

@@ -146,14 +146,14 @@ async def test_a_proof_in_the_place_of_another(
         for path, more in (("token", {}), ("rotate", {}), ("wiped", wiped)):
             answer = await web.post(f"/api/v1/devices/{path}", json={"credential": text, **more})
             problem(answer, 401, "unauthorized", "credential")
-    # a member of staff does not order as a guest, and a tablet does not manage people
+    # a member of staff orders for no room of their own, and a tablet does not manage people
     order = {"lines": [{"menu_item_id": str(hotel.menu["soup"]), "quantity": 1}]}
     answer = await web.post(
         "/api/v1/orders",
         json=order,
         headers={"Authorization": f"Bearer {inside.access}", "Idempotency-Key": str(uuid4())},
     )
-    problem(answer, 403, "forbidden")
+    problem(answer, 400, "invalid_input", "room_number")
     for path in ("/api/v1/staff/people", "/api/v1/staff/session", "/api/v1/devices", "/api/v1/audit"):
         problem(await web.get(path, headers=bearer(hotel.tablet())), 403, "forbidden")
 

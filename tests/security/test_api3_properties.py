@@ -49,7 +49,7 @@ PRIVILEGED: Final[dict[str, object]] = {
     "Role": "manager",
 }
 # Objects whose fields a hotel chooses itself, within their type; the hub reads them as nothing more.
-FREE: Final = frozenset({"settings", "plan_features"})
+FREE: Final = frozenset({"settings", "plan_features", "keys", "station_capacity"})
 
 
 def called(call: Call) -> str:

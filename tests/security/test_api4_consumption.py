@@ -90,7 +90,8 @@ async def answers_of(
     path = call.path.replace("{", "").replace("}", "")
     for parameter in call.parameters:
         if parameter.place == "path":
-            path = path.replace(parameter.name, str(uuid4()), 1)
+            value = "1" if parameter.schema.get("type") == "integer" else str(uuid4())
+            path = path.replace(parameter.name, value, 1)
     headers = who | {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
     return (await web.request(call.method, path, content=body, headers=headers)).status_code
 

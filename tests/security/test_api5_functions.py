@@ -26,75 +26,119 @@ if TYPE_CHECKING:
 OPENAPI: Final[dict[str, Any]] = json.loads(openapi_document())
 ASYNCAPI: Final[dict[str, Any]] = json.loads(asyncapi_document())
 CALLS: Final = {call.name: call for call in (*routes(OPENAPI), *commands(ASYNCAPI))}
-# Columns: tablet, kitchen screen; staff: front, kitchen, runner, menu editor, manager, super-admin.
-COLUMNS: Final = ("tablet", "kitchen", *(f"staff:{role}" for role in ROLES))
+# Columns: tablet, phone, kitchen screen; staff: front, kitchen, runner, menu editor, manager, super-admin.
+COLUMNS: Final = ("tablet", "phone", "kitchen", *(f"staff:{role}" for role in ROLES))
 # Written by hand, not read from hub/security/permissions.py: who is let in more widely there shows up here.
 TABLE: Final = """
-POST /api/v1/orders                             x - - - - - - -
-GET /api/v1/orders                              x x x x x - x -
-GET /api/v1/orders/{order_id}                   x x x x x - x -
-POST /api/v1/orders/{order_id}/advance          - x - x x - x -
-POST /api/v1/orders/{order_id}/cancel           x x x x - - x -
-GET /api/v1/menu                                x x x x x x x -
-GET /api/v1/events                              x x x x x x x -
-order.quote                                     x x x x x - x -
-order.place                                     x - - - - - - -
-order.advance                                   - x - x x - x -
-item.advance                                    - x - x - - x -
-order.recall                                    - x - x x - x -
-order.cancel                                    x x x x - - x -
-order.acknowledge                               - x - x - - x -
-order.seen                                      - x - x - - x -
-menu.sold_out                                   - x - x - x x -
-cook.list                                       - x - - - - - -
-cook.switch                                     - x - - - - - -
-cook.leave                                      - x - - - - - -
-stay.check_in                                   - - x - - - x -
-stay.check_out                                  - - x - - - x -
-stay.move                                       - - x - - - x -
-GET /api/v1/stays                               - - x - - - x -
-POST /api/v1/stays                              - - x - - - x -
-POST /api/v1/stays/search                       - - x - - - x -
-GET /api/v1/stays/{stay_id}                     - - x - - - x -
-POST /api/v1/stays/{stay_id}/check-out          - - x - - - x -
-POST /api/v1/stays/{stay_id}/move               - - x - - - x -
-GET /api/v1/devices                             - - x - - - x -
-GET /api/v1/devices/{device_id}                 - - x - - - x -
-PATCH /api/v1/devices/{device_id}               - - - - - - x -
-POST /api/v1/devices/{device_id}/suspend        - - - - - - x -
-POST /api/v1/devices/{device_id}/resume         - - - - - - x -
-POST /api/v1/devices/{device_id}/lost           - - - - - - x -
-POST /api/v1/devices/{device_id}/retire         - - - - - - x -
-GET /api/v1/devices/pairing/{user_code}         - - x - - - x -
-POST /api/v1/devices/pairing/{user_code}/approve - - x - - - x -
-GET /api/v1/staff/session                       - - x x x x x x
-POST /api/v1/staff/session/end                  - - x x x x x x
-GET /api/v1/staff/sessions                      - - x x x x x x
-POST /api/v1/staff/sessions/{session_id}/revoke - - x x x x x x
-POST /api/v1/staff/password                     - - x x x x x x
-PUT /api/v1/staff/pin                           - - x x x x x x
-POST /api/v1/staff/totp/begin                   - - x x x x x x
-POST /api/v1/staff/totp/confirm                 - - x x x x x x
-POST /api/v1/staff/totp/end                     - - x x x x x x
-GET /api/v1/staff/people                        - - - - - - x x
-POST /api/v1/staff/people                       - - - - - - x x
-GET /api/v1/staff/people/{staff_id}             - - - - - - x x
-PATCH /api/v1/staff/people/{staff_id}           - - - - - - x x
-DELETE /api/v1/staff/people/{staff_id}          - - - - - - x x
-GET /api/v1/staff/people/{staff_id}/sessions    - - - - - - x x
-POST /api/v1/files                              - - - - - x x -
-DELETE /api/v1/files/{file_id}                  - - - - - x x -
-GET /api/v1/hotel/settings                      - - - - - - x x
-PATCH /api/v1/hotel/settings                    - - - - - - x x
-GET /api/v1/audit                               - - - - - - x x
-GET /api/v1/platform/audit                      - - - - - - - x
-GET /api/v1/tenants                             - - - - - - - x
-POST /api/v1/tenants                            - - - - - - - x
-GET /api/v1/tenants/{tenant_id}                 - - - - - - - x
-PATCH /api/v1/tenants/{tenant_id}               - - - - - - - x
-POST /api/v1/tenants/{tenant_id}/suspend        - - - - - - - x
-POST /api/v1/tenants/{tenant_id}/resume         - - - - - - - x
-POST /api/v1/tenants/{tenant_id}/end            - - - - - - - x
+POST /api/v1/orders                                x x - x - - - x -
+POST /api/v1/orders/quote                          x x x x x x - x -
+POST /api/v1/orders/slots                          x x x x x x - x -
+POST /api/v1/kitchen/pause                         - - x - x - - x -
+POST /api/v1/kitchen/resume                        - - x - x - - x -
+GET /api/v1/orders                                 x x x x x x - x -
+GET /api/v1/orders/{order_id}                      x x x x x x - x -
+POST /api/v1/orders/{order_id}/advance             - - x - x x - x -
+POST /api/v1/orders/{order_id}/cancel              x x x x x - - x -
+GET /api/v1/orders/recent                          - - x - x x - x -
+POST /api/v1/orders/{order_id}/accept              - - x - x x - x -
+POST /api/v1/orders/{order_id}/rush                - - x x x - - x -
+POST /api/v1/orders/{order_id}/acknowledge-allergy - - x - x - - x -
+POST /api/v1/orders/{order_id}/acknowledge         - - x - x - - x -
+POST /api/v1/orders/{order_id}/items/{line}/advance - - x - x - - x -
+POST /api/v1/orders/{order_id}/recall              - - x - x x - x -
+POST /api/v1/orders/seen                           - - x - x - - x -
+POST /api/v1/menu/{menu_item_id}/sold-out          - - x - x - x x -
+GET /api/v1/menu                                   x x x x x x x x -
+GET /api/v1/events                                 x x x x x x x x -
+order.quote                                        x x x x x x - x -
+order.slots                                        x x x x x x - x -
+order.place                                        x x - x - - - x -
+kitchen.pause                                      - - x - x - - x -
+kitchen.resume                                     - - x - x - - x -
+order.advance                                      - - x - x x - x -
+item.advance                                       - - x - x - - x -
+order.recall                                       - - x - x x - x -
+order.cancel                                       x x x x x - - x -
+order.acknowledge                                  - - x - x - - x -
+order.seen                                         - - x - x - - x -
+order.accept                                       - - x - x x - x -
+order.rush                                         - - x x x - - x -
+order.acknowledge_allergy                          - - x - x - - x -
+order.recent                                       - - x - x x - x -
+menu.sold_out                                      - - x - x - x x -
+cook.list                                          - - x - - - - - -
+cook.switch                                        - - x - - - - - -
+cook.leave                                         - - x - - - - - -
+screen.configure                                   - - x - - - - - -
+stay.check_in                                      - - - x - - - x -
+stay.check_out                                     - - - x - - - x -
+stay.move                                          - - - x - - - x -
+stay.declare                                       x x - x - - - x -
+GET /api/v1/stays                                  - - - x - - - x -
+POST /api/v1/stays                                 - - - x - - - x -
+POST /api/v1/stays/search                          - - - x - - - x -
+GET /api/v1/stays/{stay_id}                        - - - x - - - x -
+POST /api/v1/stays/{stay_id}/check-out             - - - x - - - x -
+POST /api/v1/stays/{stay_id}/move                  - - - x - - - x -
+PUT /api/v1/stays/{stay_id}/allergens              x x - x - - - x -
+POST /api/v1/stays/{stay_id}/phone-code            - - - x - - - x -
+phone.invite                                       x - - - - - - - -
+GET /api/v1/devices                                - - - x - - - x -
+GET /api/v1/devices/{device_id}                    - - - x - - - x -
+PATCH /api/v1/devices/{device_id}                  - - - - - - - x -
+POST /api/v1/devices/{device_id}/suspend           - - - - - - - x -
+POST /api/v1/devices/{device_id}/resume            - - - - - - - x -
+POST /api/v1/devices/{device_id}/lost              - - - - - - - x -
+POST /api/v1/devices/{device_id}/retire            - - - - - - - x -
+GET /api/v1/devices/pairing/{user_code}            - - - x - - - x -
+POST /api/v1/devices/pairing/{user_code}/approve   - - - x - - - x -
+GET /api/v1/staff/session                          - - - x x x x x x
+POST /api/v1/staff/session/end                     - - - x x x x x x
+GET /api/v1/staff/sessions                         - - - x x x x x x
+POST /api/v1/staff/sessions/{session_id}/revoke    - - - x x x x x x
+POST /api/v1/staff/password                        - - - x x x x x x
+PUT /api/v1/staff/pin                              - - - x x x x x x
+POST /api/v1/staff/totp/begin                      - - - x x x x x x
+POST /api/v1/staff/totp/confirm                    - - - x x x x x x
+POST /api/v1/staff/totp/end                        - - - x x x x x x
+GET /api/v1/staff/people                           - - - - - - - x x
+POST /api/v1/staff/people                          - - - - - - - x x
+GET /api/v1/staff/people/{staff_id}                - - - - - - - x x
+PATCH /api/v1/staff/people/{staff_id}              - - - - - - - x x
+DELETE /api/v1/staff/people/{staff_id}             - - - - - - - x x
+GET /api/v1/staff/people/{staff_id}/sessions       - - - - - - - x x
+POST /api/v1/files                                 - - - - - - x x -
+DELETE /api/v1/files/{file_id}                     - - - - - - x x -
+GET /api/v1/pages                                  - - - - - - x x -
+POST /api/v1/pages                                 - - - - - - x x -
+GET /api/v1/pages/{page_id}                        - - - - - - x x -
+PATCH /api/v1/pages/{page_id}                      - - - - - - x x -
+DELETE /api/v1/pages/{page_id}                     - - - - - - x x -
+POST /api/v1/pages/{page_id}/publish               - - - - - - x x -
+POST /api/v1/pages/{page_id}/unpublish             - - - - - - x x -
+POST /api/v1/pages/{page_id}/restore               - - - - - - x x -
+GET /api/v1/pages/{page_id}/history                - - - - - - x x -
+GET /api/v1/pages/{page_id}/history/{version}      - - - - - - x x -
+GET /api/v1/hotel/settings                         - - - - - - - x x
+PATCH /api/v1/hotel/settings                       - - - - - - - x x
+GET /api/v1/hotel/tax-rates                        - - - - - - - x -
+POST /api/v1/hotel/tax-rates                       - - - - - - - x -
+DELETE /api/v1/hotel/tax-rates/{tax_rate_id}       - - - - - - - x -
+GET /api/v1/webhooks                               - - - - - - - x -
+POST /api/v1/webhooks                              - - - - - - - x -
+PATCH /api/v1/webhooks/{webhook_id}                - - - - - - - x -
+DELETE /api/v1/webhooks/{webhook_id}               - - - - - - - x -
+POST /api/v1/webhooks/{webhook_id}/test            - - - - - - - x -
+GET /api/v1/webhooks/{webhook_id}/deliveries       - - - - - - - x -
+GET /api/v1/audit                                  - - - - - - - x x
+GET /api/v1/platform/audit                         - - - - - - - - x
+GET /api/v1/tenants                                - - - - - - - - x
+POST /api/v1/tenants                               - - - - - - - - x
+GET /api/v1/tenants/{tenant_id}                    - - - - - - - - x
+PATCH /api/v1/tenants/{tenant_id}                  - - - - - - - - x
+POST /api/v1/tenants/{tenant_id}/suspend           - - - - - - - - x
+POST /api/v1/tenants/{tenant_id}/resume            - - - - - - - - x
+POST /api/v1/tenants/{tenant_id}/end               - - - - - - - - x
 """
 
 
@@ -230,8 +274,11 @@ def test_what_can_be_given_reaches_nowhere_beyond_the_hotel() -> None:
     never = {
         Permission.TENANT_MANAGE,
         Permission.STAFF_MANAGE,
+        Permission.WEBHOOK_MANAGE,
         Permission.ORDER_PLACE,
         Permission.COOK_SWITCH,
+        Permission.SCREEN_CONFIGURE,
+        Permission.PHONE_INVITE,
     }
     assert not never & GRANTABLE
 

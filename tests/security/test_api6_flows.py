@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from hub.orders import commands, store
+from hub.orders import basis, commands
 from hub.stays import commands as stays
 from tests.api.conftest import Api, problem
 from tests.factories import Hotel, Room, make_hotel, make_staff
@@ -71,10 +71,10 @@ async def test_a_guest_who_has_left_orders_nothing(
         assert (await screen.end()).code in (4005, 4503)
     assert await counted(admin, hotel) == 0
 
-    query = store.BASIS.text
+    query = basis.BASIS.text
     assert query.count(" AND ended_at IS NULL") == 1
-    careless = msgspec.structs.replace(store.BASIS, text=query.replace(" AND ended_at IS NULL", ""))
-    monkeypatch.setattr(store, "BASIS", careless)
+    careless = msgspec.structs.replace(basis.BASIS, text=query.replace(" AND ended_at IS NULL", ""))
+    monkeypatch.setattr(basis, "BASIS", careless)
     assert (await api.post(ORDERS, cart(hotel, "soup"), old)).status_code == 201, "without the look it could"
 
 
@@ -144,9 +144,11 @@ async def test_no_beer_without_saying_the_age(
 async def test_nobody_names_the_price(
     api: Api, admin: Connection, hotel: Hotel, bent: dict[str, object]
 ) -> None:
-    """Defence: hub/orders/messages.py PlaceArgs knows no price; hub/orders/commands.py place compares."""
+    """Defence: hub/orders/messages.py PlaceArgs knows no price; hub/orders/commands.py place compares, and
+    lets only staff name a room."""
     answer = await api.post(ORDERS, cart(hotel, "curry", **bent), hotel.tablet())
-    assert answer.json()["code"] == ("price_changed" if "quoted_total" in bent else "invalid_input")
+    codes = {"quoted_total": "price_changed", "room_number": "forbidden"}
+    assert answer.json()["code"] == codes.get(next(iter(bent)), "invalid_input")
     for line in ({"price": 1}, {"unit_price": 0}, {"quantity": -5}, {"quantity": 0}, {"quantity": 100}):
         body = {"lines": [{"menu_item_id": hotel.menu["curry"], "quantity": 1, **line}]}
         assert (await api.post(ORDERS, body, hotel.tablet())).status_code == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,8 +14,9 @@ import pytest
 
 import hub as product
 from hub.documents import asyncapi_document, openapi_document
+from hub.hooks.model import URL_LENGTH
 from hub.staff.links import Links
-from tests.api.conftest import opened
+from tests.api.conftest import opened, problem
 from tests.api.desk import STAFF, Desk, Postbox
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ CLIENTS: Final = {
     "asyncssh",
     "ftplib",
     "http.client",
+    "httpcore",
     "httpx",
     "imaplib",
     "poplib",
@@ -49,12 +52,17 @@ CLIENTS: Final = {
     "xmlrpc.client",
 }
 MAY: Final = {
+    "hooks/client.py": "posts to what a manager has written down; judges where that leads",
     "staff/mail.py": "speaks to the mail server of the settings, and to nobody else",
     "redis/line.py": "speaks to the Redis of the settings, and to those that it names",
+    "drive/client.py": "plays screens before the hub that a load test or the demo names",
+    "drive/process.py": "asks the hub that it has started itself whether it is ready",
     "demo/screen.py": "plays a guest and a cook before the demo's own hub",
 }
 # Calls that connect somewhere without such a module.
 CALLS: Final = {"open_connection", "open_unix_connection", "create_connection", "sock_connect", "urlopen"}
+# Fields by which a client names an address that the hub itself goes to.
+ADDRESSES: Final = {"url": {"NewWebhook", "ChangeWebhook"}}
 # Words in a field's name, or formats, that would say that its value is an address.
 SUSPICIOUS: Final = ("url", "uri", "href", "host", "webhook", "callback", "endpoint", "redirect", "proxy")
 
@@ -89,7 +97,7 @@ def fetching(tree: ast.Module) -> set[str]:
     return clients | (CALLS & called)
 
 
-def test_the_hub_has_no_client_of_http() -> None:
+def test_the_hub_has_no_client_but_these() -> None:
     """Defence: there is none; whoever needs one must come here and say why."""
     found = {name: how for name, tree in modules() if (how := fetching(tree))}
     assert set(found) == set(MAY), found
@@ -155,14 +163,86 @@ def resolved(document: Any, schema: Any) -> Any:
             return schema
 
 
-def test_no_client_can_name_an_address() -> None:
-    """Defence: the types of bodies and parameters; the picture of a dish is text that only browsers load."""
+def test_managers_alone_can_name_an_address() -> None:
+    """Defence: the types of bodies and parameters; the picture of a dish is text that only browsers load. The
+    addresses of webhooks are judged: hub/hooks/addresses.py, hub/hooks/client.py."""
     seen = list(sent_by_clients())
     assert len(seen) > 20
+    named = set()
     for name, schema in seen:
         last = name.rpartition(".")[2].lower()
+        if last in ADDRESSES:
+            named.add(schema["maxLength"] if "maxLength" in schema else schema["anyOf"][0]["maxLength"])
+            continue
+        if schema.get("format") == "uuid":
+            continue
         assert not any(word in last for word in SUSPICIOUS), name
         assert schema.get("format") not in ("uri", "url", "uri-reference", "hostname", "iri"), name
+    assert named == {URL_LENGTH}
+    openapi = json.loads(openapi_document())["components"]["schemas"]
+    for field, kinds in ADDRESSES.items():
+        takers = {
+            name
+            for name, schema in openapi.items()
+            if field in schema.get("properties", {}) and name in bodies()
+        }
+        assert takers == kinds
+
+
+def bodies() -> set[str]:
+    """The names of the types that clients send."""
+    openapi = json.loads(openapi_document())
+    found = set()
+    for methods in openapi["paths"].values():
+        for operation in methods.values():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if content is not None:
+                found.add(content["schema"]["$ref"].rpartition("/")[2])
+    return found
+
+
+# webhooks
+
+INSIDE: Final = (
+    "https://127.0.0.1/",
+    "https://[::1]/",
+    "https://[::ffff:169.254.169.254]/",
+    "https://169.254.169.254/latest/meta-data/",
+    "https://10.0.0.1/",
+    "https://192.168.0.1:8443/",
+    "http://hooks.example/",
+    "https://root:s3cr3t@hooks.example/",
+    "file:///etc/passwd",
+    "unix:///var/run/docker.sock",
+)
+
+
+async def test_a_manager_points_no_webhook_into_the_house(desk: Desk, hotel: Hotel) -> None:
+    """Defence: hub/hooks/addresses.py checked_url; what a name leads to: tests/hooks/test_client.py."""
+    boss = await desk.enter(await desk.hire(hotel, "manager"))
+    for url in INSIDE:
+        body = {"url": url, "events": ["order.paged"]}
+        answer = await desk.call("POST", "/api/v1/webhooks", body, token=boss.access)
+        problem(answer, 400, "invalid_input", "url")
+        assert "s3cr3t" not in answer.text
+
+
+async def test_what_the_answer_said_is_told_to_nobody(desk: Desk, hotel: Hotel) -> None:
+    """Defence: hub/hooks/client.py reads a status and no body; the name of a fault is all that is kept."""
+    boss = await desk.enter(await desk.hire(hotel, "manager"))
+    body = {"url": "https://localhost/", "events": ["order.paged"]}
+    made = await desk.call("POST", "/api/v1/webhooks", body, token=boss.access)
+    path = f"/api/v1/webhooks/{made.json()['webhook']['id']}"
+    assert (await desk.call("POST", f"{path}/test", token=boss.access)).status_code == 202
+    async with asyncio.timeout(20):
+        while True:
+            answer = await desk.call("GET", f"{path}/deliveries", token=boss.access)
+            [delivery] = answer.json()["deliveries"]
+            if delivery["last_error"] is not None:
+                break
+            await asyncio.sleep(0.05)
+    assert delivery["last_error"] == "private_address"
+    assert delivery["last_status"] is None
 
 
 # links of letters

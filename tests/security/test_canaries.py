@@ -3,6 +3,7 @@ for where they must not be: in logs, problem documents, descriptions, every tabl
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -193,6 +194,25 @@ async def devices(call: Client, day: Day, token: str) -> None:
     await call.well("POST", "/api/v1/devices/token", {"credential": rotated["credential"]})
 
 
+async def hooks(call: Client, day: Day, token: str) -> None:
+    """An address is made, changed and tried; its secret is in one answer alone."""
+    hook = {"url": "https://hooks.invalid/told", "events": ["order.paged"]}
+    made = await call.well("POST", "/api/v1/webhooks", hook, token)
+    day.plant("webhook secret", made["secret"])
+    day.plant("webhook key", base64.b64decode(made["secret"].removeprefix("whsec_")))
+    path = f"/api/v1/webhooks/{made['webhook']['id']}"
+    await call.well("PATCH", path, {"description": "Pager"}, token)
+    delivery = await call.well("POST", f"{path}/test", None, token)
+    assert delivery["delivery"]["kind"] == "webhook.test"
+    async with asyncio.timeout(20):
+        while True:
+            [delivery] = (await call.well("GET", f"{path}/deliveries", None, token))["deliveries"]
+            if delivery["last_error"] is not None:
+                break
+            await asyncio.sleep(0.05)
+    await call("POST", "/api/v1/webhooks", {**hook, "secret": made["secret"]}, token)
+
+
 async def cooks(live: Live, hotel: Hotel, staff_id: UUID) -> None:
     """A cook signs in at the kitchen's screen, wrongly and rightly."""
     async with live.screen(hotel.kitchen()) as screen:
@@ -280,6 +300,7 @@ async def day(canary_settings: Settings, admin: Connection) -> Day:
             token = await staff(call, lived, hotel)
             await guests(call, token, admin)
             await devices(call, lived, token)
+            await hooks(call, lived, token)
             await cooks(live, hotel, person)
             contact = {"contact_email": CONTACT, "contact_phone": PHONE}
             inn = {"slug": f"inn-{uuid4().hex[:12]}", "name": "Inn", **contact}

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.histogram import Histogram, bucket, merged, upper_end
 from bench.plan import Tally
 from bench.processes import Span, busy_seconds, cpu_times, usage
 from bench.results import Run, judge, latency, make_run, spread
-from bench.schedule import schedule, steps
 from bench.show import charts, costs, errors, latencies, state, warnings
+from hub.drive.histogram import Histogram, bucket, merged, upper_end
+from hub.drive.schedule import schedule, steps
 
 
 def histogram(*seconds: float) -> Histogram:

@@ -12,10 +12,8 @@ import pytest
 from bench import durable
 from bench.ceiling.record import Recording, Statement
 from bench.crowd.crowd import check_descriptors, ports, sources_for
-from bench.histogram import Histogram
 from bench.hotels import room_for
 from bench.machine import Cores, Machine
-from bench.metronome import Metronome
 from bench.mix.findings import bound
 from bench.mix.search import highest
 from bench.mix.words import SHARES, Tally
@@ -36,6 +34,8 @@ from bench.report import (
     shown,
 )
 from bench.results import Verdict
+from hub.drive.histogram import Histogram
+from hub.drive.metronome import Metronome
 from hub.errors import InvalidInput, SettingError
 
 

@@ -26,7 +26,7 @@ def run(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
 def test_help_names_every_command() -> None:
     result = CliRunner().invoke(cli.commands, ["--help"])
     assert result.exit_code == 0
-    names = "asyncapi demo doctor keys migrate openapi serve staff sync tenant test"
+    names = "asyncapi demo doctor keys migrate openapi rehearse serve staff sync tenant test"
     assert set(cli.commands.commands) == set(names.split())
     for name in cli.commands.commands:
         assert CliRunner().invoke(cli.commands, [name, "--help"]).exit_code == 0
@@ -43,6 +43,15 @@ def test_version() -> None:
         ["serve", "--workers", "0"],
         ["serve", "--port", "65536"],
         ["demo", "--port", "http"],
+        ["demo", "--busy", "--check"],
+        ["demo", "--speed", "0"],
+        ["rehearse", "--orders", "0"],
+        ["rehearse", "--speed", "1000"],
+        ["rehearse", "--record", "akari"],
+        ["rehearse", "--record", "akari", "--since", "2026-05-02"],
+        ["rehearse", "--record", "akari", "--since", "2026-05-02", "--out", "a.json", "--orders", "9"],
+        ["rehearse", "--since", "2026-05-02"],
+        ["rehearse", "--from", "a.json", "--hotel", "akari"],
         ["migrate", "--to", "-1"],
     ],
 )
@@ -79,6 +88,11 @@ def test_the_quick_leg_leaves_out_what_needs_more(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(legs, "_pytest", fake)
     assert legs.run(quick=True, rest=False, arguments=[]) == 7
+
+
+@pytest.mark.parametrize("place", [place for leg in legs.REST for place in leg.places])
+def test_every_place_of_a_leg_is_there(place: str) -> None:
+    assert legs.found([place])
 
 
 def test_all_needs_every_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,17 +7,12 @@ from typing import get_args
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from hub.errors import AlreadyPreparing, Forbidden, IdCheckRequired, InvalidInput, InvalidTransition, NotFound
+from hub.orders.attention import acknowledge
 from hub.orders.model import Actor, ActorKind, Item, ItemStatus, OrderState, OrderStatus
-from hub.orders.transitions import (
-    ItemTarget,
-    OrderTarget,
-    acknowledge,
-    advance,
-    advance_item,
-    cancel,
-)
+from hub.orders.transitions import ItemTarget, OrderTarget, advance, advance_item, cancel
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -40,7 +35,13 @@ def who(kind: ActorKind = "kitchen", number: int = 1) -> Actor:
 
 
 def item(
-    line: int, status: ItemStatus, *, cooked: bool = True, adult: bool = False, quantity: int = 1
+    line: int,
+    status: ItemStatus,
+    *,
+    cooked: bool = True,
+    adult: bool = False,
+    quantity: int = 1,
+    station: str = "grill",
 ) -> Item:
     menu_item_id = UUID(int=100 + line)
     return Item(
@@ -50,6 +51,7 @@ def item(
         status=status,
         needs_cooking=cooked,
         age_restricted=adult,
+        station=station,
     )
 
 
@@ -172,6 +174,34 @@ def test_every_step_of_an_item_and_no_other(status: ItemStatus, to: ItemTarget, 
         assert caught.value.details["got"] == to
 
 
+def test_a_station_bumps_its_items_at_once() -> None:
+    both = order("received", item(1, "pending"), item(2, "pending"), item(3, "pending"))
+    begun = advance(both, "cooking", who(), NOW, lines=[1, 3])
+    assert begun.items == {1: "cooking", 3: "cooking"}
+    assert begun.after.status == "cooking"
+    mixed = order("cooking", item(1, "cooking"), item(2, "cancelled"), item(3, "ready"), acked_at=NOW)
+    last = advance(mixed, "ready", who(), LATER, lines=[1, 2, 3])
+    assert (last.items, last.after.status, last.after.ready_at) == ({1: "ready"}, "ready", LATER)
+    assert advance(mixed, "cooking", who(), NOW, lines=[1, 2, 3]).noop
+    assert advance(order("delivering"), "ready", who(), NOW, lines=[1]).noop
+
+
+def test_a_station_bumps_nothing_that_one_item_would_not() -> None:
+    pending = order("received", item(1, "pending"), item(2, "pending", cooked=False))
+    with pytest.raises(InvalidTransition, match="line 1 is pending: expected cooking, got ready"):
+        advance(pending, "ready", who(), NOW, lines=[2, 1])
+    assert advance(pending, "ready", who(), NOW, lines=[2]).items == {2: "ready"}
+    with pytest.raises(Forbidden):
+        advance(pending, "cooking", who("runner"), NOW, lines=[1])
+    for to in ("delivering", "delivered"):
+        with pytest.raises(InvalidInput) as caught:
+            advance(order("ready"), to, who(), NOW, lines=[1])
+        assert caught.value.field == "items"
+    with pytest.raises(NotFound) as unknown:
+        advance(pending, "cooking", who(), NOW, lines=[1, 9])
+    assert unknown.value.field == "items[1]"
+
+
 def test_the_order_follows_its_items() -> None:
     started = advance_item(order(), 1, "cooking", who(), NOW).after
     assert (started.status, statuses(started)) == ("cooking", ["cooking", "pending"])
@@ -250,7 +280,7 @@ def test_what_is_begun_is_cancelled_only_with_a_reason() -> None:
 
 def test_only_lines_that_nobody_began_go_back_on_the_shelf() -> None:
     twice = [item(1, "pending", quantity=2), item(2, "cooking", quantity=5), item(3, "ready")]
-    same_dish = Item(4, UUID(int=101), 3, "pending", needs_cooking=True, age_restricted=False)
+    same_dish = replace(item(4, "pending", quantity=3), menu_item_id=UUID(int=101))
     gone = item(5, "cancelled", quantity=8)
     change = cancel(order("cooking", *twice, same_dish, gone), who(), NOW, reason="sold out")
     assert change.restock == {UUID(int=101): 5}

@@ -78,7 +78,7 @@ def test_the_client_in_javascript_has_the_same_table() -> None:
 
 WELCOME = Welcome(
     session=EPOCH,
-    principal=WhoAmI(EPOCH, "tablet", "101", EPOCH, ()),
+    principal=WhoAmI(EPOCH, "tablet", "101", EPOCH, (), "1"),
     ping_ms=20_000,
     retry_ms=3000,
     limits=Limits(65_536, 64),
@@ -95,6 +95,7 @@ HUB_FRAMES: dict[str, tuple[HubFrame, dict[str, object]]] = {
                 "room_number": "101",
                 "stay_id": str(EPOCH),
                 "stations": [],
+                "floor": "1",
             },
             "ping_ms": 20_000,
             "retry_ms": 3000,

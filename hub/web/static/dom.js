@@ -19,19 +19,28 @@ export function h(tag, properties = {}, ...children) {
 
 /**
  * Make the children of `parent` match `items` in order, keeping the element of every key that stays, with its focus,
- * scroll and pressed state. `create(item)` returns a new element, `update(element, item)` is called for all.
+ * scroll and pressed state. Those that stay in their order are not moved, which would cost them the focus: what goes is
+ * taken out first, and what sinks is taken out of the way unless it has the focus. `create(item)` returns a new
+ * element, `update(element, item)` is called for all.
  */
 export function reconcile(parent, items, { key, create, update }) {
+  const names = items.map((item, index) => key(item, index));
+  const wanted = new Set(names);
+  for (const element of [...parent.children]) if (!wanted.has(element.dataset.key)) element.remove();
   const known = new Map([...parent.children].map((element) => [element.dataset.key, element]));
   let place = parent.firstElementChild;
   for (const [index, item] of items.entries()) {
-    const name = key(item, index);
+    const name = names[index];
     let element = known.get(name);
     if (element) {
       known.delete(name);
     } else {
       element = create(item);
       element.dataset.key = name;
+    }
+    if (place !== null && place !== element && place.nextElementSibling === element && !place.contains(document.activeElement)) {
+      place.remove();
+      place = element;
     }
     if (element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);

@@ -33,6 +33,7 @@ export class Hub extends EventTarget {
   #code = null;
   #token = null;
   #position = null;
+  #limits = null;
   #generation = 0;
   #asking = false;
   #joined = false;
@@ -68,6 +69,11 @@ export class Hub extends EventTarget {
     return this.phase === "live";
   }
 
+  /** This screen has been here before and has its place, as far as it knows itself. */
+  get paired() {
+    return this.#device.paired && this.#code === null;
+  }
+
   /** Commands whose answer is still to come. */
   get pending() {
     return this.#commands.pending;
@@ -96,6 +102,12 @@ export class Hub extends EventTarget {
     this.retry();
   }
 
+  /** Give up a credential that is good for nothing any more, and ask no more. */
+  forget() {
+    clearTimeout(this.#timers.retry);
+    this.#device.forget();
+  }
+
   /** Start with a claim code from the page's address, or with the credential of an earlier visit. */
   start(code = null) {
     this.#code = code;
@@ -106,12 +118,13 @@ export class Hub extends EventTarget {
   async command(name, args, options) {
     const result = await this.#commands.run(name, args, options);
     if (result.order) this.store.apply("order", result.order);
+    if (result.stay) this.store.apply("stay", result.stay);
     return result;
   }
 
-  /** Take back a command that has never left this device; false when it may already have been carried out. */
-  withdraw(opId) {
-    return this.#commands.withdraw(opId);
+  /** Take back a command; false for one that may already have been carried out, unless `sent` lets go of that too. */
+  withdraw(opId, options) {
+    return this.#commands.withdraw(opId, options);
   }
 
   /** Try now instead of after the back-off: somebody asked, or the device woke up. */
@@ -192,6 +205,7 @@ export class Hub extends EventTarget {
     }
     this.#forgetState();
     this.#code = null;
+    if (error.code === "stay_ended") this.#device.forget(); // a guest's own phone, whose guest has left
     const { device_status: device, tenant_status: hotel } = error.details;
     if (device) this.#become("ended", `device_${device}`);
     else if (hotel) this.#become("ended", `hotel_${hotel}`);
@@ -236,7 +250,8 @@ export class Hub extends EventTarget {
     }
   }
 
-  #welcomed({ principal, ping_ms, retry_ms, server_time }) {
+  #welcomed({ principal, ping_ms, retry_ms, limits, server_time }) {
+    this.#limits = limits;
     this.#clock.reset();
     this.#clock.sync(server_time);
     this.#backoff.windowMs = retry_ms;
@@ -281,7 +296,7 @@ export class Hub extends EventTarget {
     this.#stayEnded = false;
     this.#backoff.reset();
     this.#become("live");
-    this.#commands.opened();
+    this.#commands.opened(this.#limits.commands);
   }
 
   #closed(code) {
@@ -334,6 +349,10 @@ export class Hub extends EventTarget {
       try {
         const token = await this.#device.token();
         if (generation !== this.#generation) return;
+        if (this.#device.mustWipe) {
+          this.#connect();
+          return;
+        }
         this.#line.send({ type: "refresh", token });
         this.#renewLater();
       } catch {
@@ -366,13 +385,7 @@ export const isClosed = ({ reason }) => /^(device|hotel)_/.test(reason ?? "");
 export function openHub(kind) {
   const url = new URL("/ws", location.href);
   url.protocol = url.protocol.replace("http", "ws");
-  const hub = new Hub({
-    kind,
-    url: url.href,
-    storage: localStorage,
-    fetch: (...request) => fetch(...request),
-    WebSocket,
-  });
+  const hub = new Hub({ kind, url: url.href, storage: localStorage, fetch: (...request) => fetch(...request), WebSocket });
   // A screen that was replaced comes back when somebody asks for it, or two of them would take turns for ever.
   const wake = () => hub.reason === "replaced" || hub.retry();
   addEventListener("online", wake);

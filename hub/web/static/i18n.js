@@ -26,34 +26,6 @@ export const COMMON = {
     "closed.hotel_expired.hint": "スタッフにお知らせください。",
     "closed.hotel_not_started": "サービスはまだ始まっていません",
     "closed.hotel_not_started.hint": "始まると自動で表示されます。",
-    "allergen.shrimp": "えび",
-    "allergen.crab": "かに",
-    "allergen.walnut": "くるみ",
-    "allergen.wheat": "小麦",
-    "allergen.buckwheat": "そば",
-    "allergen.egg": "卵",
-    "allergen.milk": "乳",
-    "allergen.peanut": "落花生",
-    "allergen.almond": "アーモンド",
-    "allergen.abalone": "あわび",
-    "allergen.squid": "いか",
-    "allergen.salmon_roe": "いくら",
-    "allergen.orange": "オレンジ",
-    "allergen.cashew": "カシューナッツ",
-    "allergen.kiwi": "キウイ",
-    "allergen.beef": "牛肉",
-    "allergen.sesame": "ごま",
-    "allergen.salmon": "さけ",
-    "allergen.mackerel": "さば",
-    "allergen.soy": "大豆",
-    "allergen.chicken": "鶏肉",
-    "allergen.banana": "バナナ",
-    "allergen.pork": "豚肉",
-    "allergen.macadamia": "マカダミアナッツ",
-    "allergen.peach": "もも",
-    "allergen.yam": "やまいも",
-    "allergen.apple": "りんご",
-    "allergen.gelatin": "ゼラチン",
   },
   en: {
     "language.switch": "Switch to Japanese",
@@ -78,39 +50,20 @@ export const COMMON = {
     "closed.hotel_expired.hint": "Please tell a member of staff.",
     "closed.hotel_not_started": "The service has not begun yet",
     "closed.hotel_not_started.hint": "It appears by itself when it does.",
-    "allergen.shrimp": "Shrimp",
-    "allergen.crab": "Crab",
-    "allergen.walnut": "Walnut",
-    "allergen.wheat": "Wheat",
-    "allergen.buckwheat": "Buckwheat",
-    "allergen.egg": "Egg",
-    "allergen.milk": "Milk",
-    "allergen.peanut": "Peanut",
-    "allergen.almond": "Almond",
-    "allergen.abalone": "Abalone",
-    "allergen.squid": "Squid",
-    "allergen.salmon_roe": "Salmon roe",
-    "allergen.orange": "Orange",
-    "allergen.cashew": "Cashew",
-    "allergen.kiwi": "Kiwi",
-    "allergen.beef": "Beef",
-    "allergen.sesame": "Sesame",
-    "allergen.salmon": "Salmon",
-    "allergen.mackerel": "Mackerel",
-    "allergen.soy": "Soy",
-    "allergen.chicken": "Chicken",
-    "allergen.banana": "Banana",
-    "allergen.pork": "Pork",
-    "allergen.macadamia": "Macadamia",
-    "allergen.peach": "Peach",
-    "allergen.yam": "Yam",
-    "allergen.apple": "Apple",
-    "allergen.gelatin": "Gelatin",
   },
 };
 
 /** The other language by its own name: the only text that is meant for those who cannot read the page. */
 export const LANGUAGE_NAMES = { ja: "日本語", en: "English" };
+
+const FORMATS = new Map();
+
+/** One for each way to write a time: to make it takes far longer than to use it, and lists ask every second. */
+function formatOf(locale, parts) {
+  const name = `${locale} ${JSON.stringify(parts)}`;
+  if (!FORMATS.has(name)) FORMATS.set(name, new Intl.DateTimeFormat(locale, parts));
+  return FORMATS.get(name);
+}
 
 export class Translator extends EventTarget {
   #catalogues;
@@ -176,14 +129,25 @@ export class Translator extends EventTarget {
     return this.#language === "ja" ? `${this.number(amount)}円` : `¥${this.number(amount)}`;
   }
 
+  /** The same in words, for a button that says what it costs. */
+  price(amount) {
+    return this.#language === "ja" ? `${this.number(amount)}円` : `${this.number(amount)} yen`;
+  }
+
+  /** What something costs more or less: "+300円", "−¥100". */
+  difference(amount) {
+    return `${amount < 0 ? "−" : "+"}${this.yen(Math.abs(amount))}`;
+  }
+
+  /** "11月21日（土）" or "Saturday 21 November" in the hotel's time zone. */
+  date(milliseconds, timeZone) {
+    const parts = { timeZone, weekday: this.#language === "ja" ? "short" : "long", day: "numeric", month: "long" };
+    return formatOf(this.#language === "ja" ? "ja-JP" : "en-GB", parts).format(milliseconds);
+  }
+
   /** "21:05" or "21:05:09" in the hotel's time zone. */
   time(milliseconds, timeZone, { seconds = false } = {}) {
-    return new Intl.DateTimeFormat("en-GB", {
-      timeZone,
-      hour: "2-digit",
-      minute: "2-digit",
-      second: seconds ? "2-digit" : undefined,
-      hourCycle: "h23",
-    }).format(milliseconds);
+    const parts = { timeZone, hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hourCycle: "h23" };
+    return formatOf("en-GB", parts).format(milliseconds);
   }
 }

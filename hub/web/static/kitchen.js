@@ -1,25 +1,33 @@
-import { h, perFrame, setText } from "./dom.js";
-import { icon } from "./icons.js";
-import { isClosed, mayPairAgain, openHub } from "./hub.js";
+import { perFrame, setText } from "./dom.js";
+import { openHub } from "./hub.js";
 import { COMMON, Translator } from "./i18n.js";
-import { awaitsAcknowledgement, onKitchenScreen } from "./core/visibility.js";
+import { onKitchenScreen } from "./core/visibility.js";
 import { Actions } from "./kitchen/actions.js";
-import "./kitchen/board.js";
+import { ageOf } from "./kitchen/age.js";
+import { Alarms } from "./kitchen/alarms.js";
+import "./kitchen/bar/top-bar.js";
+import "./kitchen/board/board.js";
 import { Cooks } from "./kitchen/cooks.js";
-import { cooksPanel } from "./kitchen/cooks-panel.js";
-import { detailsPanel } from "./kitchen/details.js";
-import { confirmId } from "./kitchen/dialogs.js";
 import { listenToKeys } from "./kitchen/keys.js";
-import { recallPanel, soldOutPanel } from "./kitchen/panels.js";
+import { Marks } from "./kitchen/marks.js";
+import { Names } from "./kitchen/names.js";
+import { Notice } from "./kitchen/notice.js";
+import { Orders } from "./kitchen/orders.js";
+import { Outbox } from "./kitchen/outbox.js";
+import { PANELS } from "./kitchen/panels/index.js";
+import { askSoldOut, confirmId, confirmUnfinished } from "./kitchen/panels/dialogs.js";
+import { Printer } from "./kitchen/print.js";
+import "./kitchen/rail/side-rail.js";
+import "./kitchen/runner/runner-board.js";
 import { Seen } from "./kitchen/seen.js";
+import { ScreenSettings } from "./kitchen/settings.js";
 import { Sound } from "./kitchen/sound.js";
 import { KITCHEN } from "./kitchen/strings.js";
-import "./kitchen/top-bar.js";
+import { Toast } from "./kitchen/toast.js";
+import { Undo } from "./kitchen/undo.js";
 import "./pairing-view.js";
 
 const TICK_MS = 1000;
-const TOAST_MS = 5000;
-const NAG_MS = 20_000;
 
 const find = (selector) => document.querySelector(selector);
 
@@ -27,77 +35,114 @@ const find = (selector) => document.querySelector(selector);
 class Kitchen {
   hub = openHub("kitchen");
   i18n = new Translator({ catalogues: [COMMON, KITCHEN], storage: localStorage, key: "hub.kitchen.language" });
-  sound = new Sound();
-  actions = new Actions(this.hub, (order) => confirmId(this, order));
+  settings = new ScreenSettings(this.hub, localStorage);
+  outbox = new Outbox(this.hub, localStorage);
+  orders = new Orders(this.hub.store, this.outbox);
+  names = new Names(this.hub.store, this.i18n);
+  sound = new Sound(localStorage, () => this.settings.values.sounds);
+  actions = new Actions(this.outbox, () => this.lens, {
+    idChecked: (order) => confirmId(this, order),
+    unfinished: (order, items) => confirmUnfinished(this, order, items),
+  });
+  undo = new Undo(this.actions, () => this.hub.store.hotel.undo_seconds);
   cooks = new Cooks(this.hub);
+  marks = new Marks();
   board = find("ticket-board");
   render = perFrame(() => this.#render());
 
-  #seen = new Seen(this.hub);
   #bar = find("top-bar");
+  #rail = find("side-rail");
+  #runner = find("runner-board");
   #gate = find("#sound-gate");
-  #notice = find("#notice");
   #pairing = find("pairing-view");
-  #toast = find("#toast");
+  #announcer = find("#announcer");
+  #notice = new Notice(find("#notice"));
+  #toast = new Toast(find("#toast"));
+  #seen = new Seen(this.hub);
+  #printer = new Printer();
+  #alarms = new Alarms((name, order) => this.#ring(name, order));
   #panel = null;
-  #offer = null;
-  #offerTimer = null;
-  #toastTimer = null;
   #everLive = false;
+  #drawn = [];
 
   constructor() {
-    this.board.attach(this);
-    this.#bar.attach(this);
+    for (const part of [this.board, this.#bar, this.#rail, this.#runner]) part.attach(this);
     this.#pairing.attach(this, "kitchen_screen");
-    this.cooks.addEventListener("change", this.render);
     this.hub.addEventListener("phase", () => this.#phaseChanged());
     this.hub.store.subscribe((changes) => this.#documentsChanged(changes));
+    for (const source of [this.cooks, this.sound, this.outbox, this.actions, this.undo]) source.addEventListener("change", this.render);
     this.i18n.addEventListener("change", () => this.#languageChanged());
-    this.sound.addEventListener("change", this.render);
-    this.actions.addEventListener("change", this.render);
-    this.actions.addEventListener("bumped", ({ detail }) => this.#offerUndo(detail));
-    this.actions.addEventListener("failed", ({ detail }) => this.#failed(detail));
+    this.settings.addEventListener("change", () => this.#settingsChanged());
+    for (const source of [this.outbox, this.settings]) {
+      source.addEventListener("refused", ({ detail }) => this.#toast.say(this.i18n, `error.${detail.code}`));
+    }
     this.#gate.addEventListener("click", () => this.sound.enable());
     listenToKeys(this);
     setInterval(() => this.#tick(), TICK_MS);
-    setInterval(() => this.#nag(), NAG_MS);
-    this.render();
+    this.#settingsChanged();
   }
 
-  undo() {
-    if (this.#offer === null) return;
-    const { order } = this.#offer;
-    this.#withdrawOffer();
-    this.actions.undo(order);
+  get lens() {
+    return this.settings.lens;
   }
 
-  toggleSound() {
-    if (this.sound.ready) this.sound.toggle();
-    else this.sound.enable();
+  get railOpen() {
+    return this.settings.values.rail && this.lens.view !== "runner";
   }
 
-  recallList() {
-    if (this.hub.store.hotel !== null) this.#open(() => recallPanel(this));
+  /** Does something lie over the tickets: a panel, a question, a notice, the pairing? */
+  get covered() {
+    return this.#notice.open || !this.#pairing.hidden || document.querySelector("dialog[open]") !== null;
   }
 
-  soldOutList() {
-    this.#open(() => soldOutPanel(this));
+  /** The hotel's pause, as long as it lasts. */
+  get pause() {
+    const pause = this.hub.store.hotel?.pause ?? null;
+    return pause?.until && Date.parse(pause.until) <= this.hub.now() ? null : pause;
   }
 
-  cookList() {
-    if (this.hub.live) this.#open(() => cooksPanel(this));
+  /** `{minutes, level}` of an order now, as this screen counts. */
+  age(order) {
+    const deliveryMinutes = this.hub.store.hotel?.delivery_minutes ?? 0;
+    return ageOf(order, this.hub.now(), { lens: this.lens, thresholds: this.settings.values.thresholds, deliveryMinutes });
   }
 
-  details(order) {
-    this.#open(() => detailsPanel(this, order));
+  /** Has the tablet of an order's room fallen silent, so that nobody there reads what the hub says? */
+  tabletSilent(order) {
+    return this.hub.store.all("silent_tablet").some(({ room_number: room }) => room === order.room_number);
+  }
+
+  /** Open a panel by its name, unless there is one already. */
+  open(name, ...what) {
+    if (this.#panel === null && this.hub.store.hotel !== null) this.#panel = PANELS[name](this, ...what);
   }
 
   panelClosed(panel) {
     if (this.#panel === panel) this.#panel = null;
   }
 
-  #open(create) {
-    if (this.#panel === null) this.#panel = create();
+  /** Go to an order's ticket, or show what it is when it is none on this screen. */
+  find(order) {
+    const place = this.lens.view === "runner" ? this.#runner : this.board;
+    if (!place.show(order.id)) this.open("details", order);
+  }
+
+  askSoldOut(dish) {
+    return askSoldOut(this, dish);
+  }
+
+  print(order) {
+    this.#printer.print(this, order);
+  }
+
+  toggleRail() {
+    this.marks.clear();
+    this.settings.change({ rail: !this.settings.values.rail });
+  }
+
+  toggleSound() {
+    if (this.sound.ready || this.sound.muted) this.sound.toggle();
+    if (!this.sound.muted) this.sound.enable();
   }
 
   #phaseChanged() {
@@ -110,98 +155,72 @@ class Kitchen {
 
   #documentsChanged(changes) {
     this.board.changed(changes, { alreadyKnown: this.#everLive });
-    const chimes = new Set(); // one of each for all that came together
-    for (const { kind, before, after } of changes) {
-      if (kind !== "order" || after === null) continue;
-      const { i18n } = this;
-      const values = { room: after.room_number, number: after.order_number };
-      if (before === null && after.status === "received" && (this.#everLive || after.shown_at === null)) {
-        chimes.add("arrived");
-        setText(find("#announcer"), i18n.text("arrived", values));
-      }
-      if (this.#everLive && awaitsAcknowledgement(after) && !(before && awaitsAcknowledgement(before))) {
-        chimes.add("cancelled");
-        setText(find("#announcer"), i18n.text("cancelled.announce", values));
-      }
-    }
-    for (const chime of chimes) this.sound.play(chime);
+    this.#alarms.changed(changes, { known: this.#everLive, lens: this.lens, now: this.hub.now() });
     this.render();
   }
 
-  /** A cancellation shouts until a cook has acknowledged it. */
-  #nag() {
-    if (this.hub.store.all("order").some(awaitsAcknowledgement)) this.sound.play("cancelled");
-  }
-
-  #offerUndo(detail) {
-    const seconds = this.hub.store.hotel?.undo_seconds ?? 10;
-    clearTimeout(this.#offerTimer);
-    this.#offer = { ...detail, until: performance.now() + seconds * 1000 };
-    this.#offerTimer = setTimeout(() => this.#withdrawOffer(), seconds * 1000);
-    this.#bar.showUndo(this.#offer);
-  }
-
-  #withdrawOffer() {
-    clearTimeout(this.#offerTimer);
-    this.#offer = null;
-    this.#bar.showUndo(null);
-  }
-
-  #failed({ code }) {
-    const key = `error.${code}`;
-    this.#toast.hidePopover();
-    this.#toast.showPopover(); // above an open panel too
-    setText(this.#toast, this.i18n.text(this.i18n.has(key) ? key : "error.other"));
-    clearTimeout(this.#toastTimer);
-    this.#toastTimer = setTimeout(() => this.#toast.hidePopover(), TOAST_MS);
+  #ring(name, order) {
+    this.sound.play(name);
+    setText(this.#announcer, this.i18n.text(`announce.${name}`, { room: order.room_number, number: order.order_number }));
   }
 
   #languageChanged() {
-    setText(find("#announcer"), ""); // said in the other language
-    this.#bar.showUndo(this.#offer);
-    this.board.sort(); // names take other room now, tickets are cut elsewhere
+    if (this.settings.values.language !== this.i18n.language) this.settings.change({ language: this.i18n.language });
+    setText(this.#announcer, ""); // said in the other language
+    this.board.measure(); // names take other room now, tickets are cut elsewhere
+    this.#bar.render();
+    this.#bar.fitAnew();
+    this.render();
+  }
+
+  #settingsChanged() {
+    const { text_size, columns, view, language } = this.settings.values;
+    if (language !== null) this.i18n.language = language;
+    document.documentElement.style.setProperty("--text-size", text_size / 100);
+    this.board.hidden = view === "runner";
+    this.#runner.hidden = view !== "runner";
+    this.#rail.hidden = !this.railOpen;
+    const drawn = [text_size, columns, this.lens];
+    if (drawn.some((each, n) => each !== this.#drawn[n])) {
+      this.#drawn = drawn;
+      this.board.measure(); // which sorts the tickets anew
+    }
+    this.render();
   }
 
   #tick() {
-    const { hub } = this;
-    const minutes = hub.store.hotel?.recall_minutes ?? 30;
-    hub.store.prune("order", (order) => onKitchenScreen(order, hub.now(), minutes));
-    this.#bar.render();
+    const { hub, lens } = this;
+    const now = hub.now();
+    const { recall_minutes: minutes = 30, alert_seconds: alert } = hub.store.hotel ?? {};
+    hub.store.prune("order", (order) => onKitchenScreen(order, now, minutes));
+    if (hub.store.hotel !== null) {
+      const isLate = (order) => this.age(order).level === "late";
+      const heard = this.#alarms.tick(this.orders.all(), { lens, now, isLate, everySeconds: alert.every });
+      if (heard.has("arrived")) {
+        this.board.highlight(heard.get("arrived").id);
+        this.render();
+      }
+    }
+    this.#bar.tick();
     this.board.tick();
-    if (!this.hub.live || this.board.painted.length === 0) this.render();
+    if (!hub.live || this.board.painted.length === 0 || this.railOpen || lens.view === "runner") this.render();
   }
 
   #render() {
     const { i18n, hub, board, sound } = this;
     document.documentElement.lang = i18n.language;
-    document.title = i18n.text("title");
+    document.title = i18n.text(`title.${this.lens.view}`);
     setText(this.#gate, i18n.text("sound.gate"));
-    this.#gate.hidden = sound.ready;
+    this.#gate.hidden = sound.ready || sound.muted;
     board.render();
+    this.#rail.render();
+    this.#runner.render();
     this.#bar.render();
-    this.#showNotice();
-    this.#panel?.render();
-    if (this.#notice.hidden && this.#pairing.hidden) this.#seen.painted(board.painted);
-    document.documentElement.dataset.phase = hub.phase;
-  }
-
-  #showNotice() {
-    const { hub, i18n } = this;
-    let name = null;
     this.#pairing.show(hub.phase === "unpaired");
-    if (hub.phase === "ended") name = hub.reason === "replaced" ? "replaced" : "ended";
-    if (hub.phase === "ended" && isClosed(hub)) name = `closed.${hub.reason}`;
-    this.#notice.hidden = name === null;
-    const state = `${name}.${i18n.language}`;
-    if (name === null || this.#notice.dataset.state === state) return;
-    this.#notice.dataset.state = state;
-    this.#notice.replaceChildren(
-      icon("door", "icon huge"),
-      h("h1", {}, i18n.text(name)),
-      h("p", {}, i18n.text(`${name}.hint`)),
-      h("button", { type: "button", class: "panel-button go", onclick: () => hub.retry() }, i18n.text(name === "replaced" ? "here" : "retry")),
-      mayPairAgain(hub) && h("button", { type: "button", class: "panel-button", onclick: () => hub.pairAgain() }, i18n.text("pair.again")) || "",
-    );
+    this.#notice.render(this);
+    this.#panel?.render();
+    if (!this.#notice.open && this.#pairing.hidden) this.#seen.painted(board.painted);
+    document.documentElement.dataset.phase = hub.phase;
   }
 }
 

@@ -10,14 +10,19 @@ import { button } from "./staff/form.js";
 import { Live } from "./staff/live.js";
 import { wordsFor } from "./staff/problems.js";
 import "./staff/rooms-view.js";
+import { AlarmBanner } from "./staff/service/alarm-banner.js";
+import { Bell } from "./staff/service/bell.js";
+import "./staff/service/service-view.js";
+import { OrderStream } from "./staff/service/stream.js";
 import { StaffSession } from "./staff/session.js";
 import "./staff/signin-view.js";
-import { i18n, say, silence, text } from "./staff/words.js";
+import { i18n, keepHoursOf, say, silence, text } from "./staff/words.js";
 
-const PAGES = [["rooms", "stay.read", "door"], ["devices", "device.read", "tablet"], ["account", "self", "person"]];
+const PAGES = [["rooms", "stay.read", "door"], ["service", "order.read", "bell"], ["devices", "device.read", "tablet"], ["account", "self", "person"]];
 const LETTERS = ["reset", "verify"];
 const RETRY_MS = 4_000;
 const TOAST_MS = 6_000;
+const CHECK_MS = 5_000;
 
 const find = (selector) => document.querySelector(selector);
 
@@ -25,6 +30,7 @@ const find = (selector) => document.querySelector(selector);
 class Staff {
   session = new StaffSession({ fetch: (...request) => fetch(...request), locks: navigator.locks ?? null });
   live = new Live(this.session);
+  orders = new OrderStream({ look: () => this.session.look() });
   hotel = null;
   slug = new URLSearchParams(location.search).get("hotel");
 
@@ -38,6 +44,8 @@ class Staff {
   #pair = null; // the code of a device that waits, kept through a sign-in
   #bar = new Bar(find("#bar"), this);
   #elsewhere = "BroadcastChannel" in globalThis ? new BroadcastChannel("hub.staff") : null;
+  #bell = new Bell();
+  #alarm = new AlarmBanner(find("#alarm"), { orders: this.orders, bell: this.#bell, app: this });
   #announcer = find("#announcer");
   #toast = null;
 
@@ -45,10 +53,13 @@ class Staff {
     for (const view of Object.values(this.#outside)) view.attach(this);
     this.session.addEventListener("change", () => this.#sessionChanged());
     this.live.addEventListener("change", this.#render);
+    this.orders.addEventListener("change", this.#render);
     i18n.addEventListener("change", this.#render);
     addEventListener("hashchange", () => this.#addressChanged());
     addEventListener("online", () => this.#wake());
     document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
+    setInterval(() => this.orders.check(), CHECK_MS);
+    for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, () => this.#bell.ready || this.#bell.enable());
     if (this.#elsewhere) this.#elsewhere.onmessage = () => this.#leftElsewhere();
     this.#start();
   }
@@ -169,6 +180,8 @@ class Staff {
     if (another) this.#makePages(me);
     this.#person = state;
     this.live.start();
+    if (another) this.orders.stop(); // others may see other orders
+    if (this.pages.some(([name]) => name === "service" || name === "devices")) this.orders.start(); // it tells of the hotel too
     if (LETTERS.includes(this.#view)) return; // what a letter asks for is done first
     const outside = this.#view in this.#outside || this.#view === "start" || this.#view === "factor";
     if (!outside && !another) return;
@@ -190,6 +203,7 @@ class Staff {
   #left() {
     for (const dialog of document.querySelectorAll("dialog")) dialog.close();
     this.live.clear();
+    this.orders.stop();
     if (this.session.ended) for (const view of Object.values(this.#views)) view.render?.(); // no guest stays in the page
     else this.#forget();
     const note = this.session.ended ? "session.ended" : this.#pair === null ? null : "signin.pair";
@@ -239,12 +253,16 @@ class Staff {
   }
 
   #wake() {
-    if (this.session.phase === "in") this.session.look().then(() => this.live.refresh());
+    if (this.session.phase === "in") {
+      this.session.look().then(() => this.live.refresh());
+      this.orders.wake();
+    }
     else if (this.session.phase === "away") this.session.start();
   }
 
   #draw() {
     const { session } = this;
+    keepHoursOf(this.orders.store.hotel?.time_zone);
     document.documentElement.lang = i18n.language;
     document.documentElement.dataset.phase = session.phase;
     const inside = session.phase === "in" && !(this.#view in this.#outside);
@@ -255,7 +273,9 @@ class Staff {
       view.hidden = name !== this.#view;
       if (inside && !view.hidden) view.render?.();
     }
-    document.title = i18n.text("title", { page: i18n.text(inside ? `page.${this.#view}` : "page.signin") });
+    const title = i18n.text("title", { page: i18n.text(inside ? `page.${this.#view}` : "page.signin") });
+    document.title = this.#alarm.count > 0 ? `(${this.#alarm.count}) ${title}` : title;
+    this.#alarm.update();
     this.#bar.show(inside);
     this.#showBanner(session.phase === "away" ? "away" : inside && this.live.problem !== null ? this.#stale() : "");
   }

@@ -1,77 +1,124 @@
-import { h, perFrame, setText } from "./dom.js";
-import { icon } from "./icons.js";
-import { isClosed, mayPairAgain, openHub } from "./hub.js";
-import { COMMON, LANGUAGE_NAMES, Translator } from "./i18n.js";
-import { inRoom, isActive } from "./core/visibility.js";
-import { Basket } from "./tablet/basket.js";
+import { perFrame, setText } from "./dom.js";
+import { mayPairAgain, openHub } from "./hub.js";
+import { COMMON, Translator } from "./i18n.js";
+import { inRoom } from "./core/visibility.js";
 import "./pairing-view.js";
-import "./tablet/cart-panel.js";
+import "./tablet/allergy-view.js";
+import "./tablet/attract-view.js";
+import { Banner } from "./tablet/banner.js";
+import { Bar } from "./tablet/bar.js";
+import { Basket } from "./tablet/basket.js";
+import { Filter } from "./tablet/filter.js";
+import { PageHistory } from "./tablet/history.js";
 import { isNight } from "./tablet/hours.js";
-import "./tablet/menu-view.js";
-import "./tablet/notice-view.js";
-import { ordersOfRoom } from "./tablet/orders-view.js";
+import "./tablet/item-view.js";
+import { closeEscapes } from "./tablet/kiosk.js";
+import { MenuCache } from "./tablet/menu-cache.js";
+import "./tablet/menu-page.js";
+import { noticeOf } from "./tablet/notice-view.js";
+import "./tablet/orders-view.js";
+import { OwnPhone } from "./tablet/own-phone.js";
+import "./tablet/pages-view.js";
+import "./tablet/phone-panel.js";
+import { retryPhotos } from "./tablet/photo.js";
 import { Placing } from "./tablet/placing.js";
+import { Rest } from "./tablet/rest.js";
 import "./tablet/review-view.js";
-import { call } from "./tablet/phone.js";
-import { currentStep } from "./tablet/steps.js";
+import { currentStep, isUnanswered } from "./tablet/steps.js";
 import { TABLET } from "./tablet/strings.js";
 
 const LANGUAGE_KEY = "hub.tablet.language";
 const SLOW_MS = 8_000;
-const TICK_MS = 15_000;
+const CONNECTING_MS = 4_000;
+const BLIP_MS = 2_500;
+const TICK_MS = 5_000;
 const NEXT_GUEST_MS = 30_000;
+// What can be read by anybody, before it is known whose tablet this is.
+const OPEN_PAGES = new Set(["menu", "item", "guide"]);
 
 const find = (selector) => document.querySelector(selector);
 
-/** The guest's tablet: which page is shown, and everything the pages share. */
+/**
+ * The guest's tablet: which page is shown, and everything the pages share.
+ *
+ * A page is an element with `data-page`, `attach(app)` and `render()`; it may have `opened(of)`, `closed(next)`,
+ * `changed(changes)` for documents that change while it is shown, `wiped()` when the stay is over, and `landing`, the
+ * element to which the focus goes instead of its title.
+ */
 class Tablet {
   hub = openHub("tablet");
   basket = new Basket(localStorage);
+  filter = new Filter(localStorage);
   placing = new Placing(this.hub, this.basket);
   i18n = new Translator({ catalogues: [COMMON, TABLET], storage: localStorage, key: LANGUAGE_KEY });
   render = perFrame(() => this.#render());
 
   #page = "menu";
-  #started = performance.now();
+  #resumed = false;
+  #lostAt = performance.now();
   #announced = new Map();
-  #menuPage = find("#menu-page");
-  #menu = find("menu-view");
-  #cart = find("cart-panel");
-  #review = find("review-view");
-  #orders = find("orders-view");
+  #cache = new MenuCache(localStorage);
+  #pages = new Map([...document.querySelectorAll("[data-page]")].map((view) => [view.dataset.page, view]));
   #notice = find("notice-view");
   #pairing = find("pairing-view");
+  #attract = find("attract-view");
   #bar = new Bar(find("#bar"), this);
+  #banner = new Banner(find("#banner"), this);
+  #ownPhone = new OwnPhone(this.hub);
+  #history = new PageHistory(({ page, of }) => page !== this.#page && this.#mayOpen(page) && this.#open(page, of));
+  #rest = new Rest(this, this.#attract, { active: () => this.#mayRest, fell: () => this.#fell() });
 
   constructor() {
-    for (const view of [this.#menu, this.#cart, this.#review, this.#orders, this.#notice]) view.attach(this);
+    const { hub } = this;
+    for (const view of [...this.#pages.values(), this.#notice, this.#attract]) view.attach(this);
     this.#pairing.attach(this, "tablet");
-    this.hub.addEventListener("phase", () => this.#phaseChanged());
-    this.hub.addEventListener("wipe", () => this.#wipe());
-    this.hub.store.subscribe((changes) => this.#documentsChanged(changes));
+    if (hub.paired) hub.store.replace(this.#cache.read());
+    hub.addEventListener("phase", () => this.#phaseChanged());
+    hub.addEventListener("wipe", () => this.#wipe());
+    hub.store.subscribe((changes) => this.#documentsChanged(changes));
     this.basket.addEventListener("change", () => this.#basketChanged());
+    this.filter.addEventListener("change", () => this.render());
     this.placing.addEventListener("change", () => this.render());
     this.placing.addEventListener("placed", ({ detail }) => this.#placed(detail));
     this.placing.addEventListener("asked", () => this.go("review"));
     this.i18n.addEventListener("change", () => this.#languageChanged());
     setInterval(() => this.#tick(), TICK_MS);
     setInterval(() => this.#awaitNextGuest(), NEXT_GUEST_MS);
-    setTimeout(this.render, SLOW_MS);
-    this.render();
+    for (const ms of [CONNECTING_MS, SLOW_MS]) setTimeout(this.render, ms);
+    addEventListener("pagehide", () => this.#cache.flush());
+    closeEscapes(() => hub.principal?.kind === "phone");
+    this.#tick();
   }
 
   get page() {
     return this.#page;
   }
 
-  go(page) {
-    if (page === this.#page) return;
-    if (this.#page === "orders") this.#orders.closed();
+  /** Show a page; `of` is the key of what it shows, where there are several. */
+  go(page, of = null) {
+    if ((page === this.#page && of === null) || !this.#mayOpen(page)) return;
+    this.#history.go(page, of);
+    this.#open(page, of);
+  }
+
+  /** Tell those who hear the page what has happened. */
+  say(text) {
+    setText(find("#announcer"), text);
+  }
+
+  #mayOpen(page) {
+    return this.basket.open || OPEN_PAGES.has(page);
+  }
+
+  #open(page, of) {
+    const view = this.#pages.get(page);
+    this.#pages.get(this.#page).closed?.({ page, of });
     this.#page = page;
-    if (page === "review") this.#review.opened();
+    view.opened?.(of);
     this.#render();
     find("#main").scrollTop = 0;
-    this.#heading?.focus({ preventScroll: true });
+    const landing = view.landing ?? this.#heading;
+    landing?.focus({ preventScroll: true });
   }
 
   /** The title of the page that is shown: who cannot see must not be left on a button that has gone. */
@@ -92,27 +139,48 @@ class Tablet {
 
   #phaseChanged() {
     const { hub } = this;
-    if (hub.live) {
-      const { stay } = this.basket;
-      if (stay !== null && stay !== hub.principal.stay_id) this.#wipe(); // the last guest left while this tablet was off
-      this.basket.belongsTo(hub.principal.stay_id);
-      this.placing.resume();
-      if (this.#page === "review") this.#review.requote();
-    }
+    if (hub.live) this.#wentLive();
+    else if (this.#lostAt === null) this.#lost();
+    if (hub.phase === "unpaired") this.#cache.wipe();
     if (hub.phase === "ended" && (hub.reason === "stay_ended" || mayPairAgain(hub))) this.#wipe();
     this.render();
   }
 
+  /** What is back within a moment moves nothing on the page, and nobody is alarmed. */
+  #lost() {
+    this.#lostAt = performance.now();
+    setTimeout(this.render, BLIP_MS + 20);
+  }
+
+  #wentLive() {
+    const { hub, basket } = this;
+    const stay = hub.principal.stay_id;
+    this.#lostAt = null;
+    if (basket.stay !== null && basket.stay !== stay) this.#wipe(); // the last guest left while this tablet was off
+    basket.belongsTo(stay);
+    this.filter.belongsTo(stay);
+    this.#cache.keep(hub.store);
+    retryPhotos();
+    if (!this.#resumed) {
+      this.#resumed = true;
+      const { page, of } = this.#history.here;
+      if (page !== this.#page && this.#pages.has(page)) this.#open(page, of);
+    }
+    this.placing.resume();
+    if (this.#page === "review") this.#pages.get("review").requote();
+  }
+
   #basketChanged() {
     if (this.#page === "review" && this.placing.state === "idle") {
-      if (this.basket.lines.length === 0 && this.basket.attempt === null) this.go("menu");
-      else this.#review.basketChanged();
+      if (this.basket.lines.length === 0 && (this.basket.attempt === null || this.placing.asking)) this.go("menu");
+      else this.#pages.get("review").basketChanged();
     }
     this.render();
   }
 
   #documentsChanged(changes) {
-    if (this.#page === "review" && changes.some(({ kind }) => kind === "menu_item")) this.#review.requote();
+    this.#pages.get(this.#page).changed?.(changes);
+    if (this.hub.live && changes.some(({ kind }) => kind === "menu_item" || kind === "hotel")) this.#cache.keep(this.hub.store);
     for (const { kind, id, before, after } of changes) {
       if (kind !== "order" || after === null) continue;
       const step = currentStep(after);
@@ -123,127 +191,82 @@ class Tablet {
   }
 
   #languageChanged() {
-    setText(find("#announcer"), ""); // said in the other language
+    this.say(""); // said in the other language
     this.render();
   }
 
   #announce(order, step) {
     const status = this.i18n.text(`step.${step}`);
-    setText(find("#announcer"), this.i18n.text("live", { number: order.order_number, status }));
+    this.say(this.i18n.text("live", { number: order.order_number, status }));
   }
 
   #placed(order) {
-    this.#orders.celebrate(order);
+    this.#rest.wake();
+    this.#pages.get("orders").celebrate(order);
     this.go("orders");
     const { i18n } = this;
-    setText(find("#announcer"), `${i18n.text("received")} ${i18n.text("received.number", { number: order.order_number })}`);
+    this.say(`${i18n.text("received")} ${i18n.text("received.number", { number: order.order_number })}`);
+  }
+
+  /** A phone in a hand has its own rest; an order on its way, or one that the kitchen does not answer, is watched. */
+  get #mayRest() {
+    const { hub, placing } = this;
+    const watched = hub.store.all("order").some(isUnanswered);
+    return this.#noticeName === null && hub.principal?.kind === "tablet" && placing.state === "idle" && !watched && !this.#pages.get(this.#page).reading;
+  }
+
+  #fell() {
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+    this.go("menu");
+    this.#pages.get("menu").rewind();
   }
 
   /** The stay is over: nothing of it may be seen or sent by the next guest. */
   #wipe() {
     for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+    this.#rest.wake();
     this.basket.wipe();
+    this.filter.wipe();
     this.i18n.language = "ja";
     localStorage.removeItem(LANGUAGE_KEY);
+    this.#cache.wipe();
     sessionStorage.clear();
-    history.replaceState(null, "", location.pathname);
     globalThis.caches?.keys().then((names) => names.forEach((name) => caches.delete(name)));
     this.#announced.clear();
-    setText(find("#announcer"), "");
-    this.go("menu");
+    this.placing.settle();
+    this.say("");
+    this.#history.go("menu");
+    this.#open("menu", null);
+    for (const view of [...this.#pages.values(), this.#attract]) view.wiped?.();
   }
 
   /** The whole-page notice that stands instead of the menu, or null. */
   get #noticeName() {
-    const { hub } = this;
-    if (hub.phase === "unpaired") return "unpaired";
-    if (hub.phase === "ended") {
-      if (hub.reason === "replaced") return "replaced";
-      if (isClosed(hub)) return "closed";
-      return hub.reason === "stay_ended" || hub.reason === "revoked" ? "ended" : "stopped";
-    }
-    if (hub.store.hotel === null) return "loading";
-    return hub.principal.stay_id === null ? "ended" : null;
+    return this.#ownPhone.notice ?? noticeOf(this.hub);
   }
 
   #render() {
     const { hub, i18n } = this;
     const hotel = hub.store.hotel;
-    document.documentElement.lang = i18n.language;
-    document.documentElement.dataset.phase = hub.phase;
+    const root = document.documentElement;
+    root.lang = i18n.language;
+    root.dataset.phase = hub.phase;
+    // a stay that ended at night takes the hotel along: the goodbye is as dark as what was there before
+    if (hotel) root.dataset.theme = isNight(hotel, hub.now()) ? "night" : "day";
     document.title = i18n.text("title");
-    document.documentElement.dataset.theme = hotel && isNight(hub.now(), hotel.time_zone) ? "night" : "day";
     const notice = this.#noticeName;
+    const lostMs = this.#lostAt === null ? 0 : performance.now() - this.#lostAt;
     this.#bar.show(notice === null);
-    this.#showBanner(notice === null && !hub.live);
+    const patience = hub.principal === null ? CONNECTING_MS : BLIP_MS;
+    this.#banner.show(notice === null, { offline: !hub.live && lostMs >= patience });
     this.#pairing.show(notice === "unpaired");
     this.#notice.hidden = notice === null || notice === "unpaired";
+    if (!this.#notice.hidden) this.#notice.show(notice, { slow: notice === "loading" && lostMs >= SLOW_MS });
     const page = notice === null ? this.#page : null;
-    this.#menuPage.hidden = page !== "menu";
-    this.#review.hidden = page !== "review";
-    this.#orders.hidden = page !== "orders";
-    if (!this.#notice.hidden) this.#notice.show(notice, { slow: notice === "loading" && performance.now() - this.#started >= SLOW_MS });
-    else if (page === "review") this.#review.render();
-    else if (page === "orders") this.#orders.render();
-    if (page === "menu") {
-      this.#menu.render();
-      this.#cart.render();
-    }
-  }
-
-  #showBanner(offline) {
-    const { i18n, hub } = this;
-    const banner = find("#banner");
-    const state = offline ? i18n.language : "";
-    banner.hidden = !offline;
-    if (banner.dataset.state === state) return;
-    banner.dataset.state = state;
-    if (!offline) return banner.replaceChildren();
-    return banner.replaceChildren(
-      icon("offline"),
-      h("p", {}, h("strong", {}, i18n.text("offline")), " ", i18n.text("offline.call", { call: call(this) })),
-      h("button", { type: "button", onclick: () => hub.retry() }, i18n.text("offline.retry")),
-    );
-  }
-}
-
-/** The bar at the top of every page: hotel, room, way home, orders, language. */
-class Bar {
-  #tablet;
-  #name = h("span", { class: "hotel" });
-  #room = h("span", { class: "room" });
-  #home = h("button", { type: "button", class: "brand" }, this.#name, this.#room);
-  #ordersText = h("span");
-  #orders = h("button", { type: "button", class: "quiet orders-button" }, icon("tray"), this.#ordersText);
-  #languageText = h("span");
-  #language = h("button", { type: "button", class: "quiet language" }, icon("globe"), this.#languageText);
-
-  constructor(element, tablet) {
-    this.#tablet = tablet;
-    this.#home.addEventListener("click", () => tablet.go("menu"));
-    this.#orders.addEventListener("click", () => tablet.go("orders"));
-    this.#language.addEventListener("click", () => (tablet.i18n.language = tablet.i18n.other));
-    element.append(this.#home, this.#orders, this.#language);
-  }
-
-  show(open) {
-    const { hub, i18n, page } = this.#tablet;
-    const hotel = hub.store.hotel;
-    setText(this.#name, hotel?.name ?? i18n.text("title"));
-    setText(this.#room, hub.principal?.room_number && open ? i18n.text("room", { room: hub.principal.room_number }) : "");
-    this.#home.setAttribute("aria-label", i18n.text("menu"));
-    this.#orders.hidden = !open;
-    const latest = open ? ordersOfRoom(hub).find(isActive) : undefined;
-    const text = latest
-      ? i18n.text("live", { number: latest.order_number, status: i18n.text(`step.${currentStep(latest)}`) })
-      : i18n.text("orders");
-    setText(this.#ordersText, text);
-    this.#orders.setAttribute("aria-label", text);
-    this.#orders.classList.toggle("active", latest !== undefined);
-    this.#orders.setAttribute("aria-pressed", String(page === "orders"));
-    setText(this.#languageText, LANGUAGE_NAMES[i18n.other]);
-    this.#languageText.lang = i18n.other;
-    this.#language.setAttribute("aria-label", i18n.text("language.switch"));
+    for (const [name, view] of this.#pages) view.hidden = name !== page;
+    this.#pages.get(page)?.render();
+    if (this.#rest.resting) this.#attract.render();
+    globalThis.watchdog?.beat();
   }
 }
 

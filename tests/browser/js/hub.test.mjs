@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { EPOCH, Socket, event, liveHub, makeHub, order, position, settle, snapshot, welcome } from "./support.mjs";
+import { EPOCH, Socket, event, liveHub, makeHub, order, position, settle, snapshot, token, welcome } from "./support.mjs";
 
 const timers = (t) => t.mock.timers.enable({ apis: ["setTimeout"] });
 
@@ -187,6 +187,28 @@ test("in-band refresh keeps the socket", async (t) => {
   assert.equal(Socket.all.length, 1);
 });
 
+test("a hub that waits for a wipe says so when a token is renewed", async (t) => {
+  timers(t);
+  let [since, now] = [null, 0];
+  t.mock.method(performance, "now", () => now);
+  const paths = [];
+  const answer = (path) => {
+    paths.push(path);
+    if (path.endsWith("/wiped")) since = null;
+    return [200, { credential: "t.d.s", token: token(2), expires_at: "", wipe: since }];
+  };
+  const { hub } = await liveHub({ answer });
+  let wiped = 0;
+  hub.addEventListener("wipe", () => (wiped += 1));
+  since = "2026-11-22T10:00:00Z";
+  now += 1000;
+  t.mock.timers.tick(1000);
+  await settle();
+  assert.equal(wiped, 1);
+  assert.ok(paths.some((path) => path.endsWith("/wiped")));
+  assert.deepEqual(hub.store.all("order"), []);
+});
+
 test("replaced by a newer session: stays away until somebody asks", async (t) => {
   timers(t);
   const { hub } = await liveHub();
@@ -363,4 +385,20 @@ test("a device whose monotonic clock slept with it finds out by the wall clock",
   t.mock.method(Date, "now", () => now + 60_000);
   assert.equal(hub.check(), false);
   assert.equal(hub.phase, "connecting");
+});
+
+test("an outage with more commands than the hub lets wait ends with all of them sent", async (t) => {
+  timers(t);
+  const { hub } = await liveHub();
+  Socket.last.closed();
+  const done = Array.from({ length: 70 }, (_, n) => hub.command("order.advance", { order_id: `o${n}`, to: "cooking" }));
+  t.mock.timers.tick(1000);
+  await settle();
+  welcome(Socket.last);
+  position(Socket.last, 5);
+  const frames = () => Socket.last.commands("order.advance");
+  assert.equal(frames().length, 32);
+  for (let n = 0; n < 70; n++) Socket.last.receive({ type: "reply", id: frames()[n].id, ok: true, result: {} });
+  await Promise.all(done);
+  assert.equal(hub.pending, 0);
 });

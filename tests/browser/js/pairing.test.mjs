@@ -257,3 +257,32 @@ test("the cook of a screen: asked for, changed by PIN, a wrong one changes nothi
   await cooks.leave();
   assert.deepEqual([cooks.current, cooks.list.length], [null, 1]);
 });
+
+test("a phone whose guest has left gives up its credential, and asks no more", async (t) => {
+  timers(t);
+  let left = false;
+  const made = await liveHub({ answer: () => (left ? final("stay_ended") : null) });
+  const { hub, storage, asked } = made;
+  left = true;
+  Socket.last.closed(4503);
+  await tick(t, 1000);
+  assert.deepEqual([hub.phase, hub.reason, storage.getItem("hub.device.kitchen")], ["ended", "stay_ended", null]);
+  assert.equal(hub.store.all("order").length, 0);
+  const before = asked.length;
+  await tick(t, 120_000);
+  assert.equal(asked.length, before);
+});
+
+test("a credential that is good for nothing is given up, and nothing is asked for with it", async (t) => {
+  timers(t);
+  let closed = false;
+  const { hub, storage, asked } = await liveHub({ answer: () => (closed ? final("forbidden", { device_status: "retired" }) : null) });
+  closed = true;
+  hub.addEventListener("phase", () => hub.phase === "ended" && hub.forget());
+  Socket.last.closed(4503);
+  await tick(t, 1000);
+  assert.deepEqual([hub.phase, hub.reason, storage.getItem("hub.device.kitchen")], ["ended", "device_retired", null]);
+  const before = asked.length;
+  await tick(t, 120_000);
+  assert.equal(asked.length, before);
+});

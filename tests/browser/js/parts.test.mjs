@@ -155,9 +155,9 @@ test("an unanswered command is sent again after a reconnect, under the same op_i
   const { sent, commands } = queue();
   const done = commands.run("order.place", {});
   assert.equal(sent.length, 0, "waits for the line");
-  commands.opened();
+  commands.opened(64);
   commands.closed();
-  commands.opened();
+  commands.opened(64);
   assert.equal(sent.length, 2);
   assert.equal(sent[0].op_id, sent[1].op_id);
   commands.answered({ id: sent[1].id, ok: true, result: { order: 1 } });
@@ -169,7 +169,7 @@ test("an unanswered command is sent again after a reconnect, under the same op_i
 test("a temporary error is tried again later, a final one rejects", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { sent, commands } = queue();
-  commands.opened();
+  commands.opened(64);
   const done = commands.run("order.place", {}, { opId: "mine" });
   const error = { code: "unavailable", message: "", temporary: true, details: {} };
   commands.answered({ id: 1, ok: false, error });
@@ -184,7 +184,7 @@ test("a temporary error is tried again later, a final one rejects", async (t) =>
 test("no answer for 15 s on a live line: asked again", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { sent, line, commands } = queue();
-  commands.opened();
+  commands.opened(64);
   commands.run("order.place", {});
   line.heard += 1;
   t.mock.timers.tick(15_000);
@@ -194,7 +194,7 @@ test("no answer for 15 s on a live line: asked again", (t) => {
 test("no answer and no other frame for 15 s: the line is dead, nothing more is sent into it", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { sent, line, commands } = queue();
-  commands.opened();
+  commands.opened(64);
   commands.run("order.place", {});
   t.mock.timers.tick(15_000);
   assert.deepEqual([sent.length, line.deaths], [1, 1]);
@@ -207,17 +207,54 @@ test("only what was never sent can be withdrawn", async (t) => {
   assert.equal(commands.withdraw("a"), true);
   await assert.rejects(waiting, { code: "withdrawn" });
   commands.run("order.place", {}, { opId: "b" });
-  commands.opened();
+  commands.opened(64);
   commands.closed();
   assert.equal(commands.withdraw("b"), false);
   await settle();
 });
 
+test("what was sent can be let go of: it is not sent again, and its room is free", async () => {
+  const { sent, commands } = queue();
+  const old = commands.run("order.place", {}, { opId: "a" });
+  commands.opened(2);
+  commands.run("order.place", {}, { opId: "b" }).catch(() => {});
+  assert.equal(commands.withdraw("a", { sent: true }), true);
+  await assert.rejects(old, { code: "withdrawn" });
+  commands.closed();
+  commands.opened(2);
+  assert.deepEqual(sent.map(({ op_id: opId }) => opId), ["a", "b", "b"]);
+  commands.abandon();
+});
+
 test("quotes and sightings have no op_id", () => {
   const { sent, commands } = queue();
-  commands.opened();
+  commands.opened(64);
   commands.run("order.quote", {}).catch(() => {});
   commands.run("order.seen", {}).catch(() => {});
   assert.ok(sent.every((frame) => !("op_id" in frame)));
+  commands.abandon();
+});
+
+test("of many commands half of what the hub lets wait are on their way, the others follow in their order", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { sent, commands } = queue();
+  const ids = () => sent.splice(0).map(({ id }) => id);
+  const upTo = (from, to) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
+  for (let n = 1; n <= 100; n++) commands.run("order.advance", {}, { opId: `op${n}` }).catch(() => {});
+  commands.opened(64);
+  assert.deepEqual(ids(), upTo(1, 32));
+  commands.answered({ id: 7, ok: true, result: {} });
+  assert.deepEqual(ids(), [33]);
+  const busy = { code: "unavailable", message: "", temporary: true, details: {} };
+  commands.answered({ id: 1, ok: false, error: busy });
+  assert.deepEqual(ids(), [34], "one that rests leaves its room to others");
+  t.mock.timers.tick(250);
+  assert.deepEqual(ids(), [], "and waits for room as they do");
+  commands.answered({ id: 2, ok: true, result: {} });
+  assert.deepEqual(ids(), [1]);
+  assert.equal(commands.withdraw("op100"), true, "what has no room yet has not left");
+  commands.closed();
+  commands.opened(64);
+  assert.equal(sent.length, 32, "the same over a new line");
   commands.abandon();
 });

@@ -21,7 +21,8 @@ function open(answers, { locks = null } = {}) {
     const [status, document, told = {}] = answer;
     return { ok: status < 300, status, headers: new Headers(told), json: async () => document };
   };
-  return { staff: new StaffSession({ fetch, locks, now: () => HOUR }), asked, answers };
+  const clock = { now: HOUR };
+  return { staff: new StaffSession({ fetch, locks, now: () => clock.now }), asked, answers, clock };
 }
 
 const signedIn = async (answers, options) => {
@@ -157,6 +158,24 @@ test("pressed again after no answer, the same change keeps its key; another one,
   assert.equal(new Set(keys.slice(0, 4)).size, 1);
   assert.equal(keys[5], keys[0]);
   assert.equal(new Set([keys[0], keys[4], keys[6]]).size, 3);
+});
+
+test("the same change an hour later is another wish, also when the first had no answer", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let up = false;
+  const { staff, asked, clock } = await signedIn({ "POST /x": () => (up ? [200, {}] : new TypeError("away")) });
+  const first = staff.once("POST", "/api/v1/x", {}).catch((each) => each);
+  for (const pause of [500, 1_500, 3_000]) {
+    await settle();
+    clock.now += 60_000;
+    t.mock.timers.tick(pause);
+  }
+  await first;
+  up = true;
+  clock.now += 181_000;
+  await staff.once("POST", "/api/v1/x", {});
+  const keys = asked.map(({ headers }) => headers["Idempotency-Key"]);
+  assert.deepEqual([new Set(keys.slice(0, 4)).size, keys.length, keys[4] === keys[0]], [1, 5, false], "each try counts anew");
 });
 
 test("the token is renewed shortly before it ends, without anybody asking", async (t) => {

@@ -91,7 +91,7 @@ export function welcome(socket, { pingMs = 2000, retryMs = 1000, principal = {} 
     principal: { kind: "kitchen", stay_id: null, ...principal },
     ping_ms: pingMs,
     retry_ms: retryMs,
-    limits: { frame_bytes: 65536 },
+    limits: { frame_bytes: 65536, commands: 64 },
     server_time: SERVER_TIME,
   });
 }
@@ -118,6 +118,7 @@ export const order = (changes = {}) => ({
   finished_at: null,
   cancelled_at: null,
   cancel_acked_at: null,
+  cancel_acked_stations: [],
   recall_count: 0,
   items: [{ line: 1, status: "pending", quantity: 1, preparation_minutes: 10, age_restricted: false }],
   ...changes,

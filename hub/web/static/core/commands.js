@@ -1,8 +1,13 @@
 import { Backoff } from "./backoff.js";
 
-const WITHOUT_OP_ID = new Set(["order.quote", "order.seen", "cook.list", "cook.switch", "cook.leave"]);
+const WITHOUT_OP_ID = new Set(["order.quote", "order.slots", "order.recent", "order.seen", "screen.configure", "phone.invite", "cook.list", "cook.switch", "cook.leave"]);
 const ANSWER_MS = 15_000;
 const RETRY_CAP_MS = 10_000;
+
+// where a command is: to be sent, at the hub, or refused for now
+const WAITING = "waiting";
+const FLYING = "flying";
+const RESTING = "resting";
 
 /** A UUID, also on plain HTTP inside a hotel's network, where `crypto.randomUUID` does not exist. */
 export function newOpId() {
@@ -27,11 +32,15 @@ export class CommandError extends Error {
 /**
  * Commands that wait for their answer. Each is sent again, under the same op_id, after every reconnect, after a
  * temporary error and when no answer came: the hub answers a repeat with the stored result.
+ *
+ * Not more are on their way at once than half of what the hub lets wait, since one that is sent again counts twice
+ * there; the others follow one by one, in the order in which they were given.
  */
 export class CommandQueue {
   #entries = new Map();
   #nextId = 1;
   #open = false;
+  #most = 1;
   #send;
   #heard;
   #dead;
@@ -59,29 +68,39 @@ export class CommandQueue {
     if (!WITHOUT_OP_ID.has(name)) frame.op_id = opId ?? newOpId();
     return new Promise((resolve, reject) => {
       const backoff = new Backoff({ random: this.#random, windowMs: 500, capMs: RETRY_CAP_MS });
-      const entry = { frame, resolve, reject, backoff, sent: false, timer: null };
+      const entry = { frame, resolve, reject, backoff, sent: false, state: WAITING, timer: null };
       this.#entries.set(id, entry);
-      if (this.#open) this.#transmit(entry);
+      this.#next();
     });
   }
 
-  /** Take back a command that has never left this device; false when it may already have been carried out. */
-  withdraw(opId) {
+  /**
+   * Take back a command that has never left this device; false when it may already have been carried out. With `sent`
+   * also such a one: it is not sent again, and what has become of it stays open.
+   */
+  withdraw(opId, { sent = false } = {}) {
     const entry = [...this.#entries.values()].find((each) => each.frame.op_id === opId);
-    if (entry === undefined || entry.sent) return false;
+    if (entry === undefined || (entry.sent && !sent)) return false;
+    clearTimeout(entry.timer);
     this.#entries.delete(entry.frame.id);
-    entry.reject(new CommandError({ code: "withdrawn", message: "taken back before it was sent" }));
+    entry.reject(new CommandError({ code: "withdrawn", message: "taken back" }));
+    this.#next();
     return true;
   }
 
-  opened() {
+  /** @param limit how many commands of one line may wait at the hub */
+  opened(limit) {
     this.#open = true;
-    for (const entry of this.#entries.values()) this.#transmit(entry);
+    this.#most = Math.max(1, Math.floor(limit / 2));
+    this.#next();
   }
 
   closed() {
     this.#open = false;
-    for (const entry of this.#entries.values()) clearTimeout(entry.timer);
+    for (const entry of this.#entries.values()) {
+      clearTimeout(entry.timer);
+      entry.state = WAITING;
+    }
   }
 
   answered({ id, ok, result, error }) {
@@ -89,12 +108,17 @@ export class CommandQueue {
     if (!entry) return;
     clearTimeout(entry.timer);
     if (!ok && error.temporary) {
-      entry.timer = setTimeout(() => this.#transmit(entry), entry.backoff.next());
-      return;
+      entry.state = RESTING;
+      entry.timer = setTimeout(() => {
+        entry.state = WAITING;
+        this.#next();
+      }, entry.backoff.next());
+    } else {
+      this.#entries.delete(id);
+      if (ok) entry.resolve(result);
+      else entry.reject(new CommandError(error));
     }
-    this.#entries.delete(id);
-    if (ok) entry.resolve(result);
-    else entry.reject(new CommandError(error));
+    this.#next();
   }
 
   /** The device's session is over: nothing of it may be sent for the next guest. */
@@ -106,9 +130,18 @@ export class CommandQueue {
     this.#entries.clear();
   }
 
+  /** Send what waits, as far as the hub has room for it. */
+  #next() {
+    if (!this.#open) return;
+    const entries = [...this.#entries.values()];
+    const room = this.#most - entries.filter(({ state }) => state === FLYING).length;
+    const waiting = entries.filter(({ state }) => state === WAITING);
+    for (const entry of waiting.slice(0, Math.max(0, room))) this.#transmit(entry);
+  }
+
   #transmit(entry) {
     clearTimeout(entry.timer);
-    if (!this.#open) return;
+    entry.state = FLYING;
     entry.sent = true;
     const heard = this.#heard();
     entry.timer = setTimeout(() => (heard === this.#heard() ? this.#dead() : this.#transmit(entry)), ANSWER_MS);

@@ -1,4 +1,4 @@
-const KINDS = ["hotel", "menu_item", "order"];
+const KINDS = ["hotel", "menu_item", "order", "stay", "screen", "page", "phone", "silent_tablet"];
 const REMOVED = ".removed";
 
 /**

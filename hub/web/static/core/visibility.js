@@ -6,14 +6,17 @@ const ACTIVE = new Set(["received", "cooking", "ready", "delivering"]);
 
 export const isActive = (order) => ACTIVE.has(order.status);
 
+/** In the kitchen's hands: not all of it is ready. */
+export const beingMade = (order) => order.status === "received" || order.status === "cooking";
+
 const within = (time, now, minutes) => time !== null && now - Date.parse(time) <= minutes * MINUTE;
 
-/** Something of the order was cancelled, and no cook has acknowledged it yet. */
+/** Something of the order was cancelled, and not all whom it concerns have acknowledged it yet. */
 export const awaitsAcknowledgement = (order) =>
   order.cancel_acked_at === null &&
   (order.status === "cancelled" || order.items.some((item) => item.status === "cancelled"));
 
-/** On the grid: work to do, or a cancellation nobody has acknowledged. Never hidden by age. */
+/** On the grid: work to do, or a cancellation that somebody has to acknowledge. Never hidden by age. */
 export const onGrid = (order) =>
   isActive(order) || (order.status === "cancelled" && order.cancel_acked_at === null);
 

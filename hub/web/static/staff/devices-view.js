@@ -7,19 +7,11 @@ import { PairPanel } from "./pair-panel.js";
 import { tabletState } from "./rooms.js";
 import { RowList } from "./row-list.js";
 import { SidePanel } from "./side-panel.js";
-import { i18n, moment, say } from "./words.js";
+import { sayPlace, stationName } from "./stations.js";
+import { moment, say } from "./words.js";
 
 const PAIR = "pair";
-
-/** The place of a device in words: its room, or the stations of a kitchen screen. */
-export function sayPlace(element, { device_type: kind, room_number: room, stations }) {
-  if (kind === "tablet") return room ? say(element, "room", { room }) : say(element, "device.roomless");
-  if (stations.length === 0) return say(element, "stations.all");
-  return say(element, "verbatim", { text: () => stations.map(stationName).join(i18n.text("comma")) });
-}
-
-/** A station that the hub knows of itself has a name in both languages; a hotel's own is shown as it is. */
-export const stationName = (station) => (i18n.has(`station.${station}`) ? i18n.text(`station.${station}`) : station);
+const SYMBOLS = { tablet: "tablet", kitchen_screen: "screen", phone: "mobile" };
 
 /** The fleet: what is where, in which state, and a place for new devices. */
 export class DevicesView extends HTMLElement {
@@ -41,18 +33,19 @@ export class DevicesView extends HTMLElement {
       choices: [
         ["devices.all", ({ status }) => status !== "retired"],
         ["devices.tablets", ({ device_type: kind, status }) => kind === "tablet" && status !== "retired"],
-        ["devices.kitchens", ({ device_type: kind, status }) => kind !== "tablet" && status !== "retired"],
-        ["devices.away", ({ status, online }) => status !== "retired" && (status !== "active" || !online)],
+        ["devices.kitchens", ({ device_type: kind, status }) => kind === "kitchen_screen" && status !== "retired"],
+        ["devices.phones", ({ device_type: kind, status }) => kind === "phone" && status !== "retired"],
+        ["devices.away", ({ device_type: kind, status, online }) => status !== "retired" && (status !== "active" || (!online && kind !== "phone"))],
         ["devices.retired", ({ status }) => status === "retired"],
       ],
       key: ({ id }) => id,
-      create: ({ device_type: kind }) => [icon(kind === "tablet" ? "tablet" : "screen", "icon row-icon"),
+      create: ({ device_type: kind }) => [icon(SYMBOLS[kind], "icon row-icon"),
         h("span", { class: "row-text" }, h("span", { class: "row-main" }), h("span", { class: "row-more" })), h("span", { class: "pill" })],
       update: (row, device) => {
         const [, textPart, pill] = row.children;
         const [main, more] = textPart.children;
         setText(main, device.device_name);
-        sayPlace(more, device);
+        sayPlace(more, device, app.orders.store.hotel);
         const state = tabletState(device);
         pill.dataset.state = state;
         if (state === "offline" && device.last_seen_at) say(pill, "device.offline.since", { time: () => moment(device.last_seen_at) });
@@ -75,8 +68,9 @@ export class DevicesView extends HTMLElement {
   }
 
   render() {
-    const { live } = this.#app;
-    this.#list.rows = live.devices.map((device) => ({ ...device, folded: fold(`${device.device_name} ${device.room_number ?? ""} ${device.stations.join(" ")}`) }));
+    const { live, orders } = this.#app;
+    const words = ({ device_name: name, room_number: room, stations }) => [name, room ?? "", ...stations.map((key) => stationName(orders.store.hotel, key))].join(" ");
+    this.#list.rows = live.devices.map((device) => ({ ...device, folded: fold(words(device)) }));
     if (!this.#side.open || !live.loaded) return;
     if (this.#open === PAIR) this.#pair.update();
     else this.#device.update(live.devices.find(({ id }) => id === this.#open));

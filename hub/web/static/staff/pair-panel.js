@@ -2,13 +2,12 @@ import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { browserOf } from "./browsers.js";
 import { formatCode, isWhole, keepForm } from "./code.js";
-import { stationName } from "./devices-view.js";
 import { button, Field, Form } from "./form.js";
 import { showProblem } from "./problems.js";
+import { StationChoice } from "./stations.js";
 import { moment, say, text } from "./words.js";
 
 const PAIRING = "/api/v1/devices/pairing";
-const KNOWN_STATIONS = ["kitchen", "bar"];
 
 /** A new device: its code, what waits behind it, where it goes, and one button. */
 export class PairPanel {
@@ -21,6 +20,7 @@ export class PairPanel {
   #asked = "";
   #waiting = null;
   #replace = null;
+  #stations = null;
   #approved = null; // the device that was approved here, until it has come online
 
   constructor(app, side) {
@@ -43,6 +43,7 @@ export class PairPanel {
   /** The lists are fresh: is the room taken, has the new device come? */
   update() {
     this.#replace?.();
+    this.#stations?.update();
     const device = this.#approved && this.#app.live.devices.find(({ id }) => id === this.#approved.id);
     if (device?.online) this.#arrived(device);
   }
@@ -52,6 +53,7 @@ export class PairPanel {
     this.#waiting = null;
     this.#approved = null;
     this.#replace = null;
+    this.#stations = null;
     this.#code.value = "";
     this.#code.element.hidden = false;
     this.#found.replaceChildren();
@@ -127,18 +129,14 @@ export class PairPanel {
   }
 
   #kitchen(code) {
-    const known = new Set([...KNOWN_STATIONS, ...this.#app.live.devices.flatMap(({ stations }) => stations)]);
-    const boxes = [...known].map((station) => {
-      const box = h("input", { type: "checkbox", value: station, id: `station-${station}` });
-      return h("label", { class: "check", for: box.id }, box, station === stationName(station) ? h("span", {}, station) : text("span", `station.${station}`));
-    });
-    const chosen = () => boxes.map((each) => each.firstElementChild).filter(({ checked }) => checked).map(({ value }) => value);
+    const stations = new StationChoice(this.#app);
+    this.#stations = stations;
     const name = this.#name();
     return new Form({
       fields: [name],
-      parts: [h("fieldset", {}, text("legend", "pair.stations"), ...boxes, text("p.hint", "pair.stations.hint")), name.element],
+      parts: [stations.element, name.element],
       action: "pair.approve",
-      run: (values) => this.#approve(code, { stations: chosen(), ...this.#named(values) }),
+      run: (values) => this.#approve(code, { stations: stations.chosen, ...this.#named(values) }),
       context: { not_found: "pair.not_found", conflict: "pair.conflict" },
     });
   }

@@ -4,6 +4,8 @@ import { say, silence } from "./words.js";
 const FIELDS = {
   password: "password", new: "password", old: "old", code: "code", pin: "pin", email: "email", room_number: "room_number",
   guest_name: "guest_name", guest_phone: "guest_phone", device_name: "device_name", stations: "stations", hotel: "hotel",
+  url: "url", description: "description", alert_unseen_seconds: "alert", alert_hook_seconds: "alert", alert_chime_seconds: "alert",
+  alert_page_seconds: "alert", alert_every_seconds: "alert",
 };
 const KNOWN = new Set([
   "away", "rate_limited", "unavailable", "forbidden", "not_found", "conflict", "tenant_closed", "internal",

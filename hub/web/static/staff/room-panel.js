@@ -1,6 +1,7 @@
 import { h } from "../dom.js";
 import { confirm } from "./confirm.js";
 import { Field, Form, button } from "./form.js";
+import { PhoneCode } from "./phone-code.js";
 import { showProblem } from "./problems.js";
 import { moment, say, text } from "./words.js";
 
@@ -18,11 +19,13 @@ export class RoomPanel {
   #anyway = h("input", { type: "checkbox", id: "override-wipe" });
   #problem = h("p", { class: "alert", role: "alert", hidden: true });
   #form = null;
+  #code;
   #wiping = []; // the tablets that were asked to forget a guest when this panel checked the room out
 
   constructor(app, side) {
     this.#app = app;
     this.#side = side;
+    this.#code = new PhoneCode(app);
     this.#warning.append(text("p", "wipe.pending"),
       h("label", { for: "override-wipe", class: "check" }, this.#anyway, text("span", "wipe.override")));
     this.#anyway.addEventListener("change", () => this.#refresh());
@@ -51,6 +54,7 @@ export class RoomPanel {
 
   #build(room) {
     const { stay } = this.#row;
+    this.#code.close(); // it was for another guest, or for another room
     this.#shown = room;
     if (room === "") {
       this.#form = this.#checkIn(true);
@@ -134,7 +138,10 @@ export class RoomPanel {
 
   #leave() {
     if (!this.#app.session.may("stay.manage")) return null;
-    return h("div", { class: "actions" }, button("danger-quiet", "checkout", () => this.#checkOut(), { symbol: "door" }));
+    const { room, stay } = this.#row;
+    return h("div", { class: "actions" },
+      button("quiet", "phonecode.open", () => this.#code.show(room, stay), { symbol: "mobile" }),
+      button("danger-quiet", "checkout", () => this.#checkOut(), { symbol: "door" }));
   }
 
   async #checkOut() {

@@ -5,6 +5,7 @@ const REQUEST_MS = 15_000;
 const RENEW_BEFORE_MS = 60_000; // or half of what is left, when that is shorter
 const LONGEST_TIMER_MS = 3_600_000;
 const PAUSES_MS = [500, 1_500, 3_000];
+const SAME_WISH_MS = 180_000; // pressed again later, it is another wish
 const LOCK = "hub.staff.session";
 
 /** What the hub answered instead of a result, or `away` when nothing came that a hub would say. */
@@ -104,13 +105,14 @@ export class StaffSession extends EventTarget {
 
   /**
    * A change that may be asked for twice and happens once: until there is a final answer, the same request goes out
-   * under the same Idempotency-Key, also when the person presses the button again.
+   * under the same Idempotency-Key, also when the person presses the button again within three minutes.
    */
   async once(method, path, body) {
     const name = JSON.stringify([this.me?.id, method, path, body]);
-    const key = this.#keys.get(name) ?? newOpId();
-    this.#keys.set(name, key);
+    const last = this.#keys.get(name);
+    const key = last !== undefined && this.#now() - last.at < SAME_WISH_MS ? last.key : newOpId();
     for (const pause of [...PAUSES_MS, null]) {
+      this.#keys.set(name, { key, at: this.#now() });
       try {
         const result = await this.call(method, path, body, { key });
         this.#keys.delete(name);

@@ -1,5 +1,9 @@
-/** Every text that a member of staff can see. */
-export const STAFF = {
+import { PHONE_CODE } from "./strings/phone-code.js";
+import { SERVICE } from "./strings/service.js";
+import { SERVICE_SETTINGS } from "./strings/service-settings.js";
+import { TAX_RATES } from "./strings/tax-rates.js";
+
+const DESK = {
   ja: {
     "title": "{page}｜スタッフ",
     "staff": "スタッフ",
@@ -143,6 +147,7 @@ export const STAFF = {
     "devices.all": "すべて",
     "devices.tablets": "タブレット",
     "devices.kitchens": "厨房画面",
+    "devices.phones": "お客様のスマートフォン",
     "devices.away": "要確認",
     "devices.retired": "廃止済み",
     "devices.none": "該当する端末はありません",
@@ -155,9 +160,14 @@ export const STAFF = {
     "device.seen": "最終接続",
     "device.never": "まだ接続していません",
     "device.name": "名前",
+    "device.edit": "名前を変更",
+    "device.edit.kitchen": "名前と持ち場を変更",
+    "device.save": "保存する",
+    "device.saved": "「{name}」を保存しました。",
     "device.name.hint": "空欄の場合は、場所から名前を付けます。",
     "kind.tablet": "客室タブレット",
     "kind.kitchen_screen": "厨房画面",
+    "kind.phone": "お客様のスマートフォン",
     "device.suspend": "一時停止",
     "device.suspend.hint": "すぐに使えなくなります。いつでも再開できます。",
     "device.suspend.ask": "「{name}」を一時停止しますか",
@@ -195,8 +205,7 @@ export const STAFF = {
     "pair.more": "続けて登録する",
     "pair.not_allowed": "端末の登録は、あなたの役割ではできません。",
     "stations.all": "すべての持ち場",
-    "station.kitchen": "厨房",
-    "station.bar": "バー",
+    "stations.none": "持ち場が登録されていないため、すべてのご注文が表示されます。",
     "pin": "PIN",
     "pin.title": "厨房画面用のPIN",
     "pin.hint": "4〜8桁の数字。共用の厨房画面で、担当者の切り替えに使います。",
@@ -394,6 +403,7 @@ export const STAFF = {
     "devices.all": "All",
     "devices.tablets": "Tablets",
     "devices.kitchens": "Kitchen screens",
+    "devices.phones": "Guests’ phones",
     "devices.away": "To check",
     "devices.retired": "Retired",
     "devices.none": "No device matches",
@@ -406,9 +416,14 @@ export const STAFF = {
     "device.seen": "Last seen",
     "device.never": "never",
     "device.name": "Name",
+    "device.edit": "Change the name",
+    "device.edit.kitchen": "Change name and stations",
+    "device.save": "Save",
+    "device.saved": "“{name}” is saved.",
     "device.name.hint": "Left empty, it is named after its place.",
     "kind.tablet": "Guest tablet",
     "kind.kitchen_screen": "Kitchen screen",
+    "kind.phone": "Guest’s phone",
     "device.suspend": "Suspend",
     "device.suspend.hint": "It stops at once. It can be resumed at any time.",
     "device.suspend.ask": "Suspend “{name}”?",
@@ -446,8 +461,7 @@ export const STAFF = {
     "pair.more": "Add another",
     "pair.not_allowed": "Your role may not add devices.",
     "stations.all": "All stations",
-    "station.kitchen": "Kitchen",
-    "station.bar": "Bar",
+    "stations.none": "The hotel has no stations yet, so it shows all orders.",
     "pin": "PIN",
     "pin.title": "PIN for the kitchen screen",
     "pin.hint": "4 to 8 digits, for taking over at a shared kitchen screen.",
@@ -503,3 +517,10 @@ export const STAFF = {
     "problem.field.hotel": "Please check the hotel’s short name.",
   },
 };
+
+const merged = (language) => ({
+  ...DESK[language], ...SERVICE[language], ...SERVICE_SETTINGS[language], ...TAX_RATES[language], ...PHONE_CODE[language],
+});
+
+/** Every text that a member of staff can see. */
+export const STAFF = { ja: merged("ja"), en: merged("en") };

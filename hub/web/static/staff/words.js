@@ -55,12 +55,21 @@ i18n.addEventListener("change", () => {
 });
 
 const locale = () => (i18n.language === "ja" ? "ja-JP" : "en-GB");
-const sameDay = (one, other) => one.toDateString() === other.toDateString();
+let zone; // the browser's own as long as nobody knows the hotel's
 
-/** "14:05" of today, "21 Nov 14:05" of another day, in the time of this machine. */
+/** Hours are those of the clock on the hotel's wall; undefined when the hotel is not known. */
+export const keepHoursOf = (timeZone) => (zone = timeZone);
+
+/** "14:05" of today, "21 Nov 14:05" of another day. */
 export function moment(iso) {
   const at = new Date(iso);
-  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  const day = sameDay(at, new Date()) ? {} : { day: "numeric", month: i18n.language === "ja" ? "numeric" : "short" };
-  return new Intl.DateTimeFormat(locale(), { ...day, ...time }).format(at);
+  const day = (one) => new Intl.DateTimeFormat("en-GB", { dateStyle: "short", timeZone: zone }).format(one);
+  const date = day(at) === day(new Date()) ? {} : { day: "numeric", month: i18n.language === "ja" ? "numeric" : "short" };
+  return new Intl.DateTimeFormat(locale(), { ...date, hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone }).format(at);
+}
+
+/** "22 Nov 2026" or "2026年11月22日" of "2026-11-22", wherever this machine stands. */
+export function calendarDay(day) {
+  const parts = { year: "numeric", month: i18n.language === "ja" ? "long" : "short", day: "numeric", timeZone: "UTC" };
+  return new Intl.DateTimeFormat(locale(), parts).format(new Date(`${day}T00:00:00Z`));
 }

@@ -1,63 +1,131 @@
 import { h, reconcile, setText } from "../dom.js";
 import { hasIcon, icon } from "../icons.js";
+import { conflictOf } from "./allergens.js";
+import { DishCard } from "./dish-card.js";
+import { avoided } from "./filter.js";
+import { FilterBar } from "./filter-bar.js";
 import { isOpen, partOfDay } from "./hours.js";
-import { stepper } from "./stepper.js";
 
 const FEATURED = "featured";
+const EAGER = 4;
 
 /** The menu: a band that greets, the sections to jump to, and every dish on one page, like a paper menu. */
 export class MenuView extends HTMLElement {
   #app;
   #greeting = h("h1", { class: "hero-greeting", tabindex: "-1" });
   #heroText = h("p", { class: "hero-text" });
-  #taxText = h("p", { class: "hero-tax" });
   #tabs = h("nav", { class: "sections" });
+  #desk = h("p", { class: "desk" });
+  #filters = new FilterBar();
+  #hidden = h("p", { class: "hidden-note", role: "status" });
   #list = h("div", { class: "courses" });
+  #scroll;
   #watch = null;
 
   attach(app) {
     this.#app = app;
-    const hero = h("header", { class: "hero" }, h("div", { class: "hero-inner" }, this.#greeting, this.#heroText), this.#taxText);
-    this.append(this.#tabs, h("div", { class: "menu-scroll", tabindex: "-1" }, hero, this.#list));
+    this.#filters.attach(app);
+    const hero = h("header", { class: "hero" }, this.#greeting, this.#heroText);
+    this.#scroll = h("div", { class: "menu-scroll", tabindex: "-1" }, hero, this.#filters, this.#hidden, this.#list);
+    this.append(h("div", { class: "menu-side" }, this.#tabs, this.#desk), this.#scroll);
   }
 
-  get #sections() {
-    const { hub } = this.#app;
+  /** Back to the top, as for a new guest. */
+  rewind() {
+    this.#scroll.scrollTop = 0;
+  }
+
+  /** The card of a dish in the section that is being read. */
+  card(id) {
+    const cards = [...this.#list.querySelectorAll("dish-card")].filter((card) => card.dataset.item === id);
+    const top = this.#scroll.getBoundingClientRect();
+    const near = (card) => Math.abs(card.getBoundingClientRect().top - top.top - top.height / 2);
+    return cards.sort((a, b) => near(a) - near(b))[0] ?? null;
+  }
+
+  render() {
+    const { hub, i18n, filter } = this.#app;
+    const hotel = hub.store.hotel;
     const items = hub.store.all("menu_item").sort((a, b) => a.display_order - b.display_order);
-    const featured = { key: FEATURED, items: items.filter((item) => item.is_featured) };
-    const rest = hub.store.hotel.categories.map((category) => ({
+    setText(this.#greeting, i18n.text(`greeting.${partOfDay(hub.now(), hotel.time_zone)}`));
+    setText(this.#heroText, `${i18n.text("hero")} ${this.#prices(hotel)}`);
+    setText(this.#desk, hotel.phone ? i18n.text("desk.phone", { phone: hotel.phone }) : i18n.text("desk"));
+    this.#tabs.setAttribute("aria-label", i18n.text("categories"));
+    this.#filters.render(items);
+    const avoid = filter.hide ? avoided(this.#app) : [];
+    const tagged = items.filter((item) => filter.tags.every((tag) => item.tags.includes(tag)));
+    const shown = tagged.filter((item) => conflictOf(item, avoid) === null);
+    this.#showHidden(tagged.length - shown.length);
+    this.#showSections(this.#sections(items), new Set(shown));
+  }
+
+  #prices(hotel) {
+    const { i18n } = this.#app;
+    const tax = i18n.text(hotel.prices_include_tax ? "tax.included" : "tax.excluded");
+    if (!hotel.service_charge_bp) return tax;
+    return `${tax} ${i18n.text("service.added", { rate: hotel.service_charge_bp / 100 })}`;
+  }
+
+  #showHidden(count) {
+    const { i18n, filter } = this.#app;
+    this.#hidden.hidden = count === 0;
+    const state = `${count}.${i18n.language}`;
+    if (this.#hidden.dataset.state === state) return;
+    this.#hidden.dataset.state = state;
+    const mark = () => filter.set({ hide: false });
+    this.#hidden.replaceChildren(
+      h("span", {}, i18n.text("hidden", { count })),
+      h("button", { type: "button", class: "link", onclick: mark }, i18n.text("hidden.show")),
+    );
+  }
+
+  #sections(items) {
+    const { hub } = this.#app;
+    const { categories, time_zone: zone } = hub.store.hotel;
+    // what cannot be had at this hour is no good first advice
+    const closed = (item) => Number(!isOpen(item, hub.now(), zone));
+    const featured = { key: FEATURED, items: items.filter((item) => item.is_featured).sort((a, b) => closed(a) - closed(b)) };
+    const rest = categories.map((category) => ({
       ...category,
       items: items.filter((item) => item.category === category.key),
     }));
     return [featured, ...rest].filter((section) => section.items.length > 0);
   }
 
-  render() {
-    const { hub, i18n } = this.#app;
-    const hotel = hub.store.hotel;
-    setText(this.#greeting, i18n.text(`greeting.${partOfDay(hub.now(), hotel.time_zone)}`));
-    setText(this.#heroText, i18n.text("hero"));
-    setText(this.#taxText, i18n.text(hotel.prices_include_tax ? "tax.included" : "tax.excluded"));
-    this.#tabs.setAttribute("aria-label", i18n.text("categories"));
-    const sections = this.#sections;
+  #showSections(sections, shown) {
     reconcile(this.#tabs, sections, {
       key: (section) => section.key,
       create: (section) => this.#createTab(section),
       update: (tab, section) => setText(tab.lastElementChild, this.#title(section)),
     });
+    let made = 0;
     reconcile(this.#list, sections, {
       key: (section) => section.key,
       create: (section) => this.#createSection(section),
       update: (element, section) => {
         setText(element.querySelector("h2"), this.#title(section));
-        reconcile(element.querySelector(".dishes"), section.items, {
+        const items = section.items.filter((item) => shown.has(item));
+        reconcile(element.querySelector(".dishes"), items, {
           key: (item) => item.id,
-          create: () => new DishCard(this.#app),
+          create: () => new DishCard(this.#app, { eager: made++ < EAGER }),
           update: (card, item) => card.show(item),
         });
+        this.#showEmpty(element.querySelector(".course-empty"), items.length === 0);
       },
     });
     this.#follow(sections.length);
+  }
+
+  #showEmpty(element, empty) {
+    const { i18n, filter } = this.#app;
+    element.hidden = !empty;
+    if (!empty || element.dataset.language === i18n.language) return;
+    element.dataset.language = i18n.language;
+    const clear = () => filter.set({ tags: [], hide: false });
+    element.replaceChildren(
+      h("span", {}, i18n.text("course.empty")),
+      h("button", { type: "button", class: "link", onclick: clear }, i18n.text("course.all")),
+    );
   }
 
   #title(section) {
@@ -65,14 +133,19 @@ export class MenuView extends HTMLElement {
   }
 
   #createTab(section) {
-    const jump = () => this.#list.querySelector(`[data-key="${section.key}"]`).scrollIntoView({ block: "start" });
+    const jump = () => {
+      const course = this.#list.querySelector(`[data-key="${section.key}"]`);
+      course.scrollIntoView({ block: "start" });
+      course.querySelector("h2").focus({ preventScroll: true });
+    };
     const symbol = hasIcon(section.key) ? section.key : "main";
     return h("button", { type: "button", class: "section-tab", onclick: jump }, icon(symbol), h("span"));
   }
 
   #createSection(section) {
     const id = `course-${section.key}`;
-    return h("section", { class: "course", "aria-labelledby": id }, h("h2", { id }), h("div", { class: "dishes" }));
+    return h("section", { class: "course", "aria-labelledby": id },
+      h("h2", { id, tabindex: "-1" }), h("p", { class: "course-empty" }), h("div", { class: "dishes" }));
   }
 
   /** Mark the section that is being read. */
@@ -83,7 +156,7 @@ export class MenuView extends HTMLElement {
       (entries) => {
         for (const { isIntersecting, target } of entries) if (isIntersecting) this.#mark(target.dataset.key);
       },
-      { root: this.querySelector(".menu-scroll"), rootMargin: "-10% 0px -85% 0px" },
+      { rootMargin: "-22% 0px -70% 0px" },
     );
     for (const section of this.#list.children) observer.observe(section);
     this.#watch = { observer, count };
@@ -92,81 +165,16 @@ export class MenuView extends HTMLElement {
 
   #mark(key) {
     for (const tab of this.#tabs.children) {
-      if (tab.dataset.key === key) tab.setAttribute("aria-current", "true");
-      else tab.removeAttribute("aria-current");
+      if (tab.dataset.key !== key) {
+        tab.removeAttribute("aria-current");
+      } else if (!tab.hasAttribute("aria-current")) {
+        tab.setAttribute("aria-current", "true");
+        if (this.#tabs.scrollWidth > this.#tabs.clientWidth) {
+          this.#tabs.scrollTo({ left: tab.offsetLeft - 16 });
+        }
+      }
     }
-  }
-}
-
-/** One dish. Rebuilt when its document or the language changes; the quantity alone touches only the stepper. */
-class DishCard extends HTMLElement {
-  #app;
-  #shown = null;
-  #stepper = null;
-
-  constructor(app) {
-    super();
-    this.#app = app;
-  }
-
-  show(item) {
-    const { hub, i18n, basket } = this.#app;
-    const open = isOpen(item, hub.now(), hub.store.hotel.time_zone);
-    const shown = this.#shown;
-    if (shown?.item !== item || shown.language !== i18n.language || shown.open !== open) {
-      this.#shown = { item, language: i18n.language, open };
-      this.#build(item, open);
-    }
-    this.#stepper?.show(basket.quantity(item.id));
-    this.classList.toggle("chosen", basket.quantity(item.id) > 0);
-  }
-
-  #build(item, open) {
-    const { i18n } = this.#app;
-    const name = i18n.of(item, "name");
-    const orderable = open && !item.sold_out;
-    this.#stepper = orderable ? stepper(this.#app, item.id, name) : null;
-    this.className = "dish";
-    this.classList.toggle("unavailable", !orderable);
-    this.dataset.item = item.id;
-    let away = "";
-    if (!open) away = i18n.text("closed", { start: item.start_time, end: item.end_time });
-    if (item.sold_out) away = i18n.text("soldout");
-    this.replaceChildren(
-      item.image_url ? h("img", { class: "dish-photo", src: item.image_url, alt: name, loading: "lazy" }) : "",
-      h("div", { class: "dish-marks" }, this.#marks(item)),
-      h("h3", {}, name),
-      h("p", { class: "dish-text" }, i18n.of(item, "description")),
-      this.#allergens(item),
-      h(
-        "div",
-        { class: "dish-foot" },
-        h("div", {},
-          h("span", { class: "price" }, i18n.yen(item.price)),
-          h("span", { class: "minutes" }, icon("clock"), i18n.text("minutes", { minutes: item.preparation_minutes }))),
-        this.#stepper ?? h("span", { class: "away" }, away),
-      ),
-    );
-  }
-
-  #marks(item) {
-    const { i18n } = this.#app;
-    const marks = ["signature", "vegan", "vegetarian"].filter((tag) => item.tags.includes(tag));
-    if (marks.includes("vegan")) marks.splice(marks.indexOf("vegetarian"), marks.includes("vegetarian") ? 1 : 0);
-    if (item.age_restricted) marks.push("adults");
-    return marks.map((mark) => h("span", { class: `mark ${mark}` }, i18n.text(mark)));
-  }
-
-  #allergens(item) {
-    const { i18n } = this.#app;
-    if (item.allergens === null) return h("p", { class: "allergens unknown" }, i18n.text("allergens.unknown"));
-    if (item.allergens.length === 0) return h("p", { class: "allergens none" }, i18n.text("allergens.none"));
-    const names = item.allergens.map((code) =>
-      h("li", {}, i18n.has(`allergen.${code}`) ? i18n.text(`allergen.${code}`) : code),
-    );
-    return h("ul", { class: "allergens", "aria-label": i18n.text("allergens") }, names);
   }
 }
 
 customElements.define("menu-view", MenuView);
-customElements.define("dish-card", DishCard);

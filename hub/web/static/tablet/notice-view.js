@@ -1,6 +1,6 @@
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
-import { mayPairAgain } from "../hub.js";
+import { isClosed, mayPairAgain } from "../hub.js";
 
 const NOTICES = {
   loading: { symbol: "tray", action: null },
@@ -8,7 +8,22 @@ const NOTICES = {
   replaced: { symbol: "door", action: "here" },
   stopped: { symbol: "stop", action: "retry" },
   closed: { symbol: "stop", action: "retry" },
+  over: { symbol: "featured", action: null },
+  expired: { symbol: "mobile", action: null },
+  disconnected: { symbol: "mobile", action: null },
 };
+
+/** The name of the notice that stands instead of the menu, or null. */
+export function noticeOf(hub) {
+  if (hub.phase === "unpaired") return "unpaired";
+  if (hub.phase === "ended") {
+    if (hub.reason === "replaced") return "replaced";
+    if (isClosed(hub)) return "closed";
+    return hub.reason === "stay_ended" || hub.reason === "revoked" ? "ended" : "stopped";
+  }
+  if (hub.store.hotel === null) return "loading";
+  return hub.principal?.stay_id === null ? "ended" : null;
+}
 
 /** A whole page for a state in which there is no menu to show: what it is, and what to do. */
 export class NoticeView extends HTMLElement {

@@ -35,3 +35,6 @@ export const currentStep = (order) => stepsOf(order).findLast((step) => step.sta
 /** The room may cancel while nobody has begun. */
 export const mayCancel = (order) =>
   order.status === "received" && order.items.every((item) => ["pending", "cancelled"].includes(item.status));
+
+/** Nobody in the kitchen has taken note of it for so long that the hotel was told. */
+export const isUnanswered = (order) => order.status === "received" && order.accepted_at === null && Boolean(order.alerts?.page);

@@ -1,114 +1,121 @@
 import { h, setText } from "../dom.js";
-import { icon } from "../icons.js";
+import { isAsWished, isBusy, windowText } from "./estimate.js";
 import { MARKING } from "./lines.js";
-import { call } from "./phone.js";
+import { pauseNow } from "./pause.js";
+import { ProblemNote } from "./problem-note.js";
+import { SendingNote } from "./sending-note.js";
 
-const DELIVERY_MINUTES = 10;
-
-/** Total, tax, room and the button; while the order is on its way to the hub, what is happening to it. */
+/** Total, tax, room, time and the button; while the order is on its way to the hub, what is happening to it. */
 export class SummaryPanel extends HTMLElement {
   #app;
+  #title = h("h2", { class: "visually-hidden" });
+  #waiting = h("p", { class: "hint waiting", role: "status" });
   #figures = h("dl", { class: "figures" });
   #facts = h("dl", { class: "facts" });
+  #busy = h("p", { class: "busy" });
   #ageBox = h("input", { type: "checkbox", id: "age" });
   #ageText = h("label", { for: "age" });
-  #age = h("div", { class: "age" }, this.#ageBox, this.#ageText);
-  #problem = h("p", { class: "problem", role: "alert" });
+  #age = h("div", { class: "age check" }, this.#ageBox, this.#ageText);
+  #problem = new ProblemNote();
   #retry = h("button", { type: "button", class: "primary" });
-  #sending = h("div", { class: "sending" });
+  #sending = new SendingNote();
   #button = h("button", { type: "button", class: "primary place" });
+  #pick = h("button", { type: "button", class: "primary pick" });
 
-  attach(app, { place, requote }) {
+  attach(app, { place, requote, pick }) {
     this.#app = app;
+    this.#problem.attach(app, { pick });
+    this.#sending.attach(app);
     this.#retry.addEventListener("click", requote);
     this.#button.addEventListener("click", place);
+    this.#pick.addEventListener("click", pick);
     this.#ageBox.addEventListener("change", () => app.render());
-    this.append(this.#figures, this.#facts, this.#age, this.#problem, this.#retry, this.#sending, this.#button);
+    this.append(this.#title, this.#waiting, this.#figures, this.#facts, this.#busy, this.#age, this.#problem, this.#retry, this.#sending, this.#pick, this.#button);
+  }
+
+  /** Another order: what was confirmed for the last one does not count. */
+  opened() {
+    this.#ageBox.checked = false;
   }
 
   get ageAttested() {
     return !this.#age.hidden && this.#ageBox.checked;
   }
 
-  show({ quote, problem, unquoted, broken, alcohol, minutes }) {
+  show({ quote, problem, unquoted, broken, early, alcohol }) {
     const { hub, i18n, placing, basket } = this.#app;
     const sending = placing.state === "sending";
     const blocked = broken || (quote === null && MARKING.has(problem?.code));
-    const failed = unquoted && !blocked;
-    const waiting = blocked ? "quote.blocked" : hub.live ? "quoting" : "quote.offline";
-    this.#figures.hidden = failed;
-    this.#figures.replaceChildren(...(quote ? this.#figuresOf(quote) : [h("p", { class: "hint" }, i18n.text(waiting))]));
-    this.#figures.classList.toggle("waiting", quote === null);
-    this.#facts.replaceChildren(
-      ...fact(i18n.text("deliver.to"), i18n.text("room", { room: hub.principal?.room_number })),
-      ...fact(i18n.text("estimate"), i18n.text("estimate.value", { from: minutes, to: minutes + DELIVERY_MINUTES })),
-      ...fact(i18n.text("payment"), i18n.text("payment.value")),
-    );
+    const waits = this.#paused || early || (quote === null && ["kitchen_paused", "slot_full"].includes(problem?.code));
+    const failed = unquoted && !blocked && !waits;
+    setText(this.#title, i18n.text("summary"));
+    this.#showFigures(quote, { failed, blocked, waits });
+    this.#showFacts(quote);
     this.#age.hidden = !alcohol;
     this.#ageBox.disabled = sending;
-    setText(this.#ageText, i18n.text("age"));
-    this.#showProblem(problem, failed);
+    setText(this.#ageText, i18n.text("age", { age: hub.store.hotel.legal_age }));
+    this.#problem.show(waits && early ? null : problem, { failed, paused: this.#paused });
     this.#retry.hidden = !failed || sending;
     setText(this.#retry, i18n.text("quote.retry"));
-    this.#showSending(sending);
-    this.#button.hidden = sending || failed;
+    this.#sending.show(sending);
+    this.#pick.hidden = sending || blocked || !waits || !hub.live;
+    setText(this.#pick, i18n.text("when.pick"));
+    this.#button.hidden = sending || failed || (waits && !blocked && hub.live);
     const attested = !alcohol || this.#ageBox.checked;
     this.#button.disabled = !hub.live || quote === null || blocked || !attested || basket.lines.length === 0;
-    setText(this.#button, this.#label(quote, blocked));
+    setText(this.#button, this.#label(quote, blocked, attested));
   }
 
-  #label(quote, blocked) {
+  /** The kitchen takes nothing now; a wished time after the pause is another matter, of which the quote tells. */
+  get #paused() {
+    return this.#app.basket.due === null && pauseNow(this.#app) !== null;
+  }
+
+  #label(quote, blocked, attested) {
     const { hub, i18n } = this.#app;
     if (blocked) return i18n.text("place.blocked");
     if (!hub.live) return i18n.text("place.offline");
     if (quote === null) return i18n.text("place.wait");
-    const amount = i18n.number(quote.total_amount);
-    return i18n.text("place", { total: i18n.language === "ja" ? `${amount}円` : `${amount} yen` });
+    return i18n.text(attested ? "place" : "place.age", { total: i18n.price(quote.total_amount) });
+  }
+
+  #showFigures(quote, { failed, blocked, waits }) {
+    const { hub, i18n } = this.#app;
+    let waiting = hub.live ? "quoting" : "quote.offline";
+    if (waits) waiting = "quote.wait";
+    if (blocked) waiting = "quote.blocked";
+    this.#figures.hidden = failed || quote === null;
+    this.#figures.replaceChildren(...(quote ? this.#figuresOf(quote) : []));
+    this.#waiting.hidden = failed || quote !== null;
+    setText(this.#waiting, this.#waiting.hidden ? "" : i18n.text(waiting));
   }
 
   #figuresOf(quote) {
     const { i18n } = this.#app;
     const tax = quote.prices_include_tax ? "tax.in" : "tax.out";
     return [
-      ...fact(i18n.text("subtotal"), i18n.yen(quote.subtotal_amount)),
-      ...(quote.service_amount > 0 ? fact(i18n.text("service"), i18n.yen(quote.service_amount)) : []),
-      ...quote.taxes.flatMap((each) =>
+      fact(i18n.text("subtotal"), i18n.yen(quote.subtotal_amount)),
+      ...(quote.service_amount > 0 ? [fact(i18n.text("service", { rate: quote.service_charge_bp / 100 }), i18n.yen(quote.service_amount))] : []),
+      ...quote.taxes.map((each) =>
         fact(i18n.text(tax, { rate: each.rate_bp / 100, base: i18n.yen(each.base_amount) }), i18n.yen(each.tax_amount), "tax"),
       ),
-      ...fact(i18n.text("total"), i18n.yen(quote.total_amount), "total"),
+      fact(i18n.text("total"), i18n.yen(quote.total_amount), "total"),
     ];
   }
 
-  #showProblem(problem, failed) {
-    const { i18n } = this.#app;
-    this.#problem.hidden = problem === null;
-    if (problem === null) return;
-    const total = problem.details?.quote ? i18n.yen(problem.details.quote.total_amount) : "";
-    const other = failed ? "quote.failed" : "error.other";
-    const key = i18n.has(problem.code) ? problem.code : other;
-    setText(this.#problem, i18n.text(key, { total, call: call(this.#app) }));
-  }
-
-  #showSending(sending) {
-    const { i18n, hub, placing } = this.#app;
-    this.#sending.hidden = !sending;
-    const state = [sending, hub.live, placing.slow, placing.unsent, i18n.language].join();
-    if (this.#sending.dataset.state === state) return;
-    this.#sending.dataset.state = state;
-    let key = placing.unsent ? "failed" : "unconfirmed";
-    if (hub.live) key = "sending";
-    const hint = hub.live && placing.slow ? "sending.slow" : `${key}.hint`;
-    const retry = () => hub.retry();
-    const withdraw = () => placing.withdraw();
-    this.#sending.replaceChildren(
-      h("p", { class: "sending-title" }, hub.live ? h("span", { class: "spinner" }) : icon("offline"), i18n.text(key)),
-      h("p", { class: "hint" }, i18n.text(hint, { call: call(this.#app) })),
-      hub.live ? "" : h("button", { type: "button", class: "primary", onclick: retry }, i18n.text("failed.retry")),
-      hub.live || !placing.unsent ? "" : h("button", { type: "button", class: "quiet", onclick: withdraw }, i18n.text("failed.withdraw")),
+  #showFacts(quote) {
+    const { hub, i18n, basket } = this.#app;
+    const wished = quote?.estimate && isAsWished(this.#app, quote);
+    const time = quote?.estimate ? windowText(this.#app, wished ? { due: basket.due } : quote.estimate) : null;
+    this.#facts.replaceChildren(
+      fact(i18n.text("deliver.to"), i18n.text("room", { room: hub.principal?.room_number })),
+      ...(time === null ? [] : [fact(i18n.text(wished ? "wished" : "estimate"), time, "time")]),
+      fact(i18n.text("payment"), i18n.text("payment.value")),
     );
+    setText(this.#busy, isBusy(this.#app, quote) ? i18n.text("busy") : "");
   }
 }
 
-const fact = (term, value, name = null) => [h("dt", { class: name }, term), h("dd", { class: name }, value)];
+const fact = (term, value, name = "") => h("div", { class: `row ${name}` }, h("dt", {}, term), h("dd", {}, value));
 
 customElements.define("summary-panel", SummaryPanel);

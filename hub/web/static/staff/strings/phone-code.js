@@ -1,0 +1,33 @@
+/** Texts of the code that lets a guest's own phone into a stay; the slip of paper says its own in both languages. */
+export const PHONE_CODE = {
+  ja: {
+    "phonecode.open": "スマートフォン用のコード",
+    "phonecode.title": "{room}号室：スマートフォンで注文",
+    "phonecode.hint": "お客様のスマートフォンのカメラで読み取っていただきます。1台につき1回使えます。",
+    "phonecode.picture": "お客様のスマートフォンをつなぐQRコード",
+    "phonecode.wait": "コードを用意しています",
+    "phonecode.until": "{time}まで有効（あと{left}）",
+    "phonecode.over": "このコードの有効時間が過ぎました。",
+    "phonecode.again": "新しいコード",
+    "phonecode.print": "印刷する",
+    "phonecode.stay_over": "このご滞在は終わっています。",
+    "slip.room": "{room}号室",
+    "slip.title": "お手持ちのスマートフォンでご注文いただけます",
+    "slip.how": "カメラで読み取ってください。{time}まで、1台のみ有効です。",
+  },
+  en: {
+    "phonecode.open": "Code for a phone",
+    "phonecode.title": "Room {room}: order with a phone",
+    "phonecode.hint": "The guest scans it with the phone’s camera. It lets one phone in.",
+    "phonecode.picture": "QR code that connects the guest’s phone",
+    "phonecode.wait": "Getting a code",
+    "phonecode.until": "Valid until {time} ({left} left)",
+    "phonecode.over": "This code is no longer valid.",
+    "phonecode.again": "New code",
+    "phonecode.print": "Print",
+    "phonecode.stay_over": "This stay has ended.",
+    "slip.room": "Room {room}",
+    "slip.title": "Order with your own phone",
+    "slip.how": "Scan this with your camera. It is good until {time}, for one phone.",
+  },
+};

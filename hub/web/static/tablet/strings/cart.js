@@ -1,0 +1,33 @@
+/** What was chosen, beside the menu. */
+export const CART = {
+  ja: {
+    "cart": "ご注文の内容",
+    "cart.count": "{count}点",
+    "cart.empty": "まだ何も選ばれていません",
+    "cart.empty.hint": "お品書きの「追加」を押すと、ここに入ります。",
+    "cart.wait": "接続しています",
+    "cart.wait.hint": "つながりしだい、お選びいただけます。",
+    "cart.total": "小計",
+    "review": "注文を確認する",
+    "line.unknown": "お品書きから外れた品",
+    "line.gone": "お品書きから外れました。削除してください。",
+    "line.soldout": "品切れになりました。削除してください。",
+    "line.closed": "この時間はご用意できません。{opens}",
+    "line.options": "選択肢が変わりました。選び直してください。",
+  },
+  en: {
+    "cart": "Your order",
+    "cart.count": "Items: {count}",
+    "cart.empty": "Nothing chosen yet",
+    "cart.empty.hint": "Press “Add” on the menu and it appears here.",
+    "cart.wait": "Connecting",
+    "cart.wait.hint": "You can choose as soon as we are connected.",
+    "cart.total": "Subtotal",
+    "review": "Review order",
+    "line.unknown": "No longer on the menu",
+    "line.gone": "No longer on the menu. Please remove it.",
+    "line.soldout": "Sold out meanwhile. Please remove it.",
+    "line.closed": "Not served at that time. {opens}",
+    "line.options": "Its options have changed. Please choose again.",
+  },
+};

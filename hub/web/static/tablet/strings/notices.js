@@ -1,0 +1,33 @@
+/** Whole pages for a state without a menu. */
+export const NOTICES = {
+  ja: {
+    "loading": "お品書きを用意しています",
+    "loading.hint": "少々お待ちください。",
+    "loading.slow": "接続に時間がかかっています。自動で再接続します。",
+    "unpaired": "このタブレットは、まだお部屋に登録されていません",
+    "unpaired.hint": "係の者がこのコードでお部屋に登録いたします。",
+    "ended": "ご滞在ありがとうございました",
+    "ended.hint": "このお部屋でのご利用は終了しました。またのお越しを心よりお待ちしております。",
+    "replaced": "別の画面でお使いです",
+    "replaced.hint": "このお部屋の画面は、ほかの場所で開かれています。",
+    "stopped": "この画面はご利用いただけません",
+    "stopped.hint": "恐れ入りますが、フロントまでお知らせください。",
+    "retry": "もう一度試す",
+    "here": "この画面で使う",
+  },
+  en: {
+    "loading": "Preparing the menu",
+    "loading.hint": "One moment, please.",
+    "loading.slow": "The connection takes longer than usual. We keep trying.",
+    "unpaired": "This tablet is not yet registered to a room",
+    "unpaired.hint": "The hotel's staff will register it with this code.",
+    "ended": "Thank you for staying with us",
+    "ended.hint": "Room service on this tablet has ended with your stay. We hope to welcome you again.",
+    "replaced": "In use on another screen",
+    "replaced.hint": "This room's page has been opened somewhere else.",
+    "stopped": "This page cannot be used",
+    "stopped.hint": "Please tell the front desk.",
+    "retry": "Try again",
+    "here": "Use it here",
+  },
+};
