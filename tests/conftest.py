@@ -27,6 +27,7 @@ from hub.security.keyring import place
 from hub.security.sealing import MasterKeys
 from hub.security.tokens import TokenKey
 from hub.settings import Settings
+from tests.deadlines import Deadlines
 from tests.factories import Hotel, make_hotel
 from tests.keys import MASTER_KEY as MASTER_KEY
 
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 collect_ignore = [] if find_spec("playwright") else ["browser"]
 TEMPLATE = "hub_template"
 TOKEN_KEY = TokenKey(kid="test", algorithm="HS256", secret=b"a secret of the tests, 32 bytes or more")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Deadlines())
 
 
 def pytest_asyncio_loop_factories(
