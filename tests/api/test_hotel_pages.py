@@ -3,98 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid4
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
-import hub.db.database as database_module
-from hub.db.scope import Scope, tenant_scope
-from hub.pages import editing, writing
-from tests.api.conftest import Api, bearer, problem
+from tests.api.conftest import Api, problem
+from tests.api.editors import BATH, PAGES, PageEditor, at
 from tests.database.logbook import writer
 from tests.factories import Hotel, make_staff
 from tests.locks import waiting_for_a_lock
 
 if TYPE_CHECKING:
-    import httpx
-
     from hub.db.pool import Connection
-    from hub.security.permissions import StaffRole
-    from hub.security.principal import Principal
     from hub.settings import Settings
-
-PAGES: Final = "/api/v1/pages"
-BATH: Final = {
-    "slug": "bath",
-    "title_ja": "大浴場",
-    "title_en": "Bath",
-    "content_ja": "<h2>湯</h2><p>十五時から</p>",
-    "content_en": "<h2>Bath</h2><p>From 15:00</p>",
-}
-
-
-class Desk:
-    """An editor who has signed in."""
-
-    def __init__(self, api: Api, who: Principal) -> None:
-        self.api = api
-        self.who = who
-
-    async def create(self, **values: object) -> dict[str, Any]:
-        answer = await self.api.post(PAGES, {**BATH, **values}, self.who)
-        assert answer.status_code == 201, answer.text
-        page: dict[str, Any] = answer.json()["page"]
-        return page
-
-    async def change(self, page: dict[str, Any], **values: object) -> httpx.Response:
-        body = {"expected_version": page["version"], **values}
-        return await self.api.client.patch(f"{PAGES}/{page['id']}", json=body, headers=bearer(self.who))
-
-    async def act(self, page: dict[str, Any], action: str, **values: object) -> httpx.Response:
-        body = {"expected_version": page["version"], **values}
-        return await self.api.post(f"{PAGES}/{page['id']}/{action}", body, self.who)
-
-    async def done(self, page: dict[str, Any], action: str, **values: object) -> dict[str, Any]:
-        answer = await self.act(page, action, **values)
-        assert answer.status_code == 200, answer.text
-        acted: dict[str, Any] = answer.json()["page"]
-        return acted
-
-    async def delete(self, page: dict[str, Any]) -> httpx.Response:
-        return await self.api.client.delete(
-            f"{PAGES}/{page['id']}", params={"expected_version": page["version"]}, headers=bearer(self.who)
-        )
-
-    async def history(self, page: dict[str, Any], **params: int) -> list[dict[str, Any]]:
-        answer = await self.api.get(f"{PAGES}/{page['id']}/history", self.who, **params)
-        versions: list[dict[str, Any]] = answer.json()["versions"]
-        return versions
-
-    async def slugs(self, **params: str) -> list[str]:
-        answer = await self.api.get(PAGES, self.who, **params)
-        return [page["slug"] for page in answer.json()["pages"]]
 
 
 @pytest.fixture(params=["menu_editor", "manager"])
-async def desk(api: Api, admin: Connection, hotel: Hotel, request: pytest.FixtureRequest) -> Desk:
-    return Desk(api, await make_staff(admin, hotel, request.param))
+async def desk(api: Api, admin: Connection, hotel: Hotel, request: pytest.FixtureRequest) -> PageEditor:
+    return PageEditor(api, await make_staff(admin, hotel, request.param))
 
 
 @pytest.fixture
-async def editor(api: Api, admin: Connection, hotel: Hotel) -> Desk:
-    return Desk(api, await make_staff(admin, hotel, "menu_editor"))
+async def editor(api: Api, admin: Connection, hotel: Hotel) -> PageEditor:
+    return PageEditor(api, await make_staff(admin, hotel, "menu_editor"))
 
 
-def at(hours: float) -> str:
-    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
-
-
-async def test_a_page_from_draft_to_the_rooms(desk: Desk, hotel: Hotel) -> None:
+async def test_a_page_from_draft_to_the_rooms(desk: PageEditor, hotel: Hotel) -> None:
     draft = await desk.create(floors=["3", "4", "3"], summary_en=" Hot ")
     assert (draft["version"], draft["parent_version"], draft["is_shown"]) == (1, None, False)
     assert (draft["floors"], draft["summary_en"], draft["published_at"]) == (["3", "4"], "Hot", None)
@@ -128,7 +64,7 @@ async def test_a_page_from_draft_to_the_rooms(desk: Desk, hotel: Hotel) -> None:
     assert {(one["changed_by"], one["changed_by_name"]) for one in versions} == {(str(desk.who.id), role)}
 
 
-async def test_what_is_written_is_cleaned(editor: Desk, hotel: Hotel) -> None:
+async def test_what_is_written_is_cleaned(editor: PageEditor, hotel: Hotel) -> None:
     page = await editor.create(
         content_ja='<p onclick="x()">湯<script>alert(1)</script></p>',
         content_en='<a href="https://evil.example">x</a><a href="tel:9">desk</a>',
@@ -162,15 +98,15 @@ async def test_what_is_written_is_cleaned(editor: Desk, hotel: Hotel) -> None:
         ({"content_ja": "a&" * 15_000}, "content_ja"),
     ],
 )
-async def test_what_cannot_be(editor: Desk, values: dict[str, object], field: str) -> None:
+async def test_what_cannot_be(editor: PageEditor, values: dict[str, object], field: str) -> None:
     answer = await editor.api.post(PAGES, {**BATH, **values}, editor.who)
     problem(answer, 400, "invalid_input", field or None)
 
 
 async def test_of_two_editors_the_second_is_told(
-    editor: Desk, api: Api, admin: Connection, settings: Settings, hotel: Hotel
+    editor: PageEditor, api: Api, admin: Connection, settings: Settings, hotel: Hotel
 ) -> None:
-    other = Desk(api, await make_staff(admin, hotel, "manager"))
+    other = PageEditor(api, await make_staff(admin, hotel, "manager"))
     page = await editor.create()
     async with writer(settings) as holder:
         held = holder.transaction()
@@ -195,7 +131,7 @@ async def test_of_two_editors_the_second_is_told(
     assert len(await editor.history(page)) == 2
 
 
-async def test_what_changes_nothing_makes_no_version(editor: Desk) -> None:
+async def test_what_changes_nothing_makes_no_version(editor: PageEditor) -> None:
     page = await editor.create()
     same = (await editor.change(page, title_ja="大浴場 ", content_ja=page["content_ja"])).json()["page"]
     assert same == page
@@ -203,7 +139,7 @@ async def test_what_changes_nothing_makes_no_version(editor: Desk) -> None:
     assert len(await editor.history(page)) == 1
 
 
-async def test_a_page_waits_for_its_moment(editor: Desk) -> None:
+async def test_a_page_waits_for_its_moment(editor: PageEditor) -> None:
     page = await editor.create()
     begins, ends = at(1), at(2)
     waiting = await editor.done(page, "publish", published_at=begins, expires_at=ends)
@@ -218,7 +154,7 @@ async def test_a_page_waits_for_its_moment(editor: Desk) -> None:
     problem(answer, 400, "invalid_input", "published_at")
 
 
-async def test_guests_read_it_in_both_languages_or_not_at_all(editor: Desk) -> None:
+async def test_guests_read_it_in_both_languages_or_not_at_all(editor: PageEditor) -> None:
     for missing in ("title_en", "content_ja", "content_en"):
         page = await editor.create(slug=missing.replace("_", "-"), **{missing: ""})
         problem(await editor.act(page, "publish"), 409, "conflict", missing)
@@ -226,7 +162,7 @@ async def test_guests_read_it_in_both_languages_or_not_at_all(editor: Desk) -> N
     problem(await editor.change(shown, content_en=""), 409, "conflict", "content_en")
 
 
-async def test_an_earlier_version_comes_back(editor: Desk) -> None:
+async def test_an_earlier_version_comes_back(editor: PageEditor) -> None:
     page = await editor.create()
     second = (await editor.change(page, title_en="Spa", content_en="<p>Spa</p>")).json()["page"]
     shown = await editor.done(second, "publish")
@@ -257,7 +193,7 @@ async def test_an_earlier_version_comes_back(editor: Desk) -> None:
         assert answer.status_code == (404 if wrong_path == "99" else 400)
 
 
-async def test_a_deleted_page_can_be_restored(editor: Desk) -> None:
+async def test_a_deleted_page_can_be_restored(editor: PageEditor) -> None:
     shown = await editor.done(await editor.create(), "publish")
     gone = (await editor.delete(shown)).json()["page"]
     assert (gone["is_published"], gone["is_shown"]) == (False, False)
@@ -275,131 +211,7 @@ async def test_a_deleted_page_can_be_restored(editor: Desk) -> None:
     problem(await editor.act(gone, "restore", version=1), 409, "conflict", "slug")
 
 
-async def test_names_are_unique_and_pages_have_an_order(editor: Desk) -> None:
-    await editor.create(slug="b", display_order=2)
-    first = await editor.create(slug="a", display_order=1)
-    problem(await editor.api.post(PAGES, BATH | {"slug": "b"}, editor.who), 409, "conflict", "slug")
-    problem(await editor.change(first, slug="b"), 409, "conflict", "slug")
-    assert await editor.slugs() == ["a", "b"]
-    assert (await editor.change(first, display_order=3)).status_code == 200
-    assert await editor.slugs() == ["b", "a"]
-    listed = (await editor.api.get(PAGES, editor.who)).json()["pages"]
-    assert not {"content_ja", "content_en"} & listed[0].keys()
-
-
-async def test_a_hotel_has_enough_pages_at_some_time(editor: Desk, admin: Connection, hotel: Hotel) -> None:
-    await admin.execute(
-        "INSERT INTO app.pages (tenant_id, slug, title_ja) SELECT $1, 'p' || n, 'P'"
-        " FROM generate_series(1, 200) AS n",
-        hotel.tenant_id,
-    )
-    problem(await editor.api.post(PAGES, BATH, editor.who), 409, "conflict")
-
-
-async def test_what_a_hotel_has_to_read_is_bounded(
-    editor: Desk, admin: Connection, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By bytes as they travel, for every way in which there can be more."""
-    monkeypatch.setattr(editing, "MOST_BYTES", 9 * 1024)
-    large = "湯" * 1024
-    first = await editor.create(content_ja=large)
-    second = await editor.create(slug="b", content_ja=large, content_en="")
-    third = {**BATH, "slug": "c", "content_ja": large}
-    full = problem(await editor.api.post(PAGES, third, editor.who), 409, "conflict")
-    assert full["detail"] == (
-        "A hotel's pages hold at most 9 KiB together, and these would hold 10 KiB; shorten or delete some."
-    )
-    problem(await editor.change(second, content_en="x" * 4096), 409, "conflict")
-    shorter = (await editor.change(second, content_ja="x")).json()["page"]
-    gone = (await editor.delete(first)).json()["page"]
-    third = await editor.create(slug="c", content_ja=large, content_en=large)
-    problem(await editor.act(gone, "restore", version=1), 409, "conflict")
-    problem(await editor.act(shorter, "restore", version=1), 409, "conflict")
-    await editor.delete(third)
-    assert (await editor.done(gone, "restore", version=1))["deleted_at"] is None
-    # who has more already can make it less
-    monkeypatch.setattr(editing, "MOST_BYTES", 10)
-    assert (await editor.change(shorter, title_en="B")).status_code == 200
-
-
-async def test_a_restored_page_counts(editor: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = (await editor.delete(await editor.create())).json()["page"]
-    monkeypatch.setattr(editing, "MOST_PAGES", 1)
-    await editor.create(slug="b")
-    problem(await editor.act(gone, "restore", version=1), 409, "conflict")
-
-
-async def test_nobody_waits_while_html_is_cleaned(
-    editor: Desk, admin: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not this process, and no row of the hotel."""
-    page = await editor.create()
-    cleaning, go_on = threading.Event(), threading.Event()
-
-    def slowly(text: str, *_: object) -> str:
-        cleaning.set()
-        go_on.wait(5)
-        return text
-
-    monkeypatch.setattr(writing, "clean", slowly)
-    ways = (
-        editor.change(page, content_en="<p>x</p>"),
-        editor.act(page, "restore", version=1),
-        editor.api.post(PAGES, BATH | {"slug": "b"}, editor.who),
-    )
-    for way in ways:
-        cleaning.clear()
-        go_on.clear()
-        saving = asyncio.ensure_future(way)
-        assert await asyncio.to_thread(cleaning.wait, 5)
-        try:
-            assert (await editor.slugs()) == ["bath"]
-            assert not saving.done()
-            held = "SELECT id FROM app.pages WHERE id = $1 FOR NO KEY UPDATE NOWAIT"
-            assert await admin.fetchval(held, UUID(page["id"])) is not None
-        finally:
-            go_on.set()
-        await saving
-
-
-@pytest.mark.parametrize("way", ["create", "change", "publish", "unpublish", "restore", "delete"])
-async def test_a_change_whose_answer_was_lost_is_made_once(
-    editor: Desk, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    """The commit arrives, the connection breaks; what comes next finds that it was made."""
-    page: dict[str, Any] = {}
-    if way != "create":
-        page = (await editor.change(await editor.create(), title_en="Baths")).json()["page"]
-        page = await editor.done(page, "publish")
-    lost: list[Scope] = []
-
-    @asynccontextmanager
-    async def losing(*args: Any, read_only: bool, **options: Any) -> AsyncIterator[Scope]:
-        async with tenant_scope(*args, read_only=read_only, **options) as scope:
-            yield scope
-        if not read_only and not lost:
-            lost.append(scope)
-            raise ConnectionResetError("the server went away")
-
-    monkeypatch.setattr(database_module, "tenant_scope", losing)
-    match way:
-        case "create":
-            page = await editor.create()
-        case "change":
-            page = (await editor.change(page, title_en="Spa")).json()["page"]
-        case "restore":
-            page = await editor.done(page, "restore", version=1)
-        case "delete":
-            page = (await editor.delete(page)).json()["page"]
-        case _:
-            page = await editor.done(page, way)
-    assert lost
-    assert page["version"] == (1 if way == "create" else 4)
-    versions = [one["version"] for one in await editor.history(page)]
-    assert versions == list(range(page["version"], 0, -1))
-
-
-async def test_history_comes_in_pages(editor: Desk) -> None:
+async def test_history_comes_in_pages(editor: PageEditor) -> None:
     page = await editor.create()
     for number in range(5):
         page = (await editor.change(page, title_en=str(number))).json()["page"]
@@ -410,30 +222,3 @@ async def test_history_comes_in_pages(editor: Desk) -> None:
     ).json()
     assert ([one["version"] for one in second["versions"]], second["next"]) == ([2, 1], None)
     problem(await editor.api.get(f"{PAGES}/{uuid4()}/history", editor.who), 404, "not_found", "page_id")
-
-
-@pytest.mark.parametrize("role", ["front", "kitchen", "runner"])
-async def test_who_may_not_edit(editor: Desk, admin: Connection, hotel: Hotel, role: StaffRole) -> None:
-    page = await editor.create()
-    for nobody in (
-        await make_staff(admin, hotel, role),
-        hotel.tablet(),
-        hotel.kitchen(),
-        await hotel.phone(admin),
-    ):
-        other = Desk(editor.api, nobody)
-        problem(await editor.api.get(PAGES, nobody), 403, "forbidden")
-        problem(await editor.api.post(PAGES, BATH, nobody), 403, "forbidden")
-        problem(await other.change(page, title_en="x"), 403, "forbidden")
-        problem(await other.act(page, "publish"), 403, "forbidden")
-
-
-async def test_another_hotels_page_is_nobodys(editor: Desk, admin: Connection, other_hotel: Hotel) -> None:
-    page = await editor.create()
-    stranger = Desk(editor.api, await make_staff(admin, other_hotel, "manager"))
-    problem(await editor.api.get(f"{PAGES}/{page['id']}", stranger.who), 404, "not_found", "page_id")
-    problem(await stranger.change(page, title_en="x"), 404, "not_found", "page_id")
-    problem(await stranger.delete(page), 404, "not_found", "page_id")
-    problem(await stranger.act(page, "restore", version=1), 404, "not_found", "page_id")
-    assert await stranger.slugs() == []
-    await stranger.create()

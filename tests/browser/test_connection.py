@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.reviews import reviewed
 from tests.browser.screens import SOUP, Screens
 from tests.browser.wire import Wire
 
@@ -73,10 +74,7 @@ async def test_no_answer_of_a_proxy_and_no_refusal_doubles_an_order(
     screens: Screens, wire: Wire, room: str, admin: Connection
 ) -> None:
     kitchen = await screens.kitchen()
-    tablet = await screens.tablet(room, port=wire.port)
-    await tablet.add(SOUP["ja"])
-    await tablet.review()
-    await expect(tablet.place_button).to_be_enabled()
+    tablet = await reviewed(screens, room, port=wire.port)
     wire.hold()
     await tablet.place_button.click()
     await expect(kitchen.ticket(room)).to_be_visible()
@@ -101,10 +99,7 @@ async def test_an_answer_that_is_lost_is_asked_for_again_and_the_order_is_one(
     screens: Screens, wire: Wire, room: str, admin: Connection
 ) -> None:
     kitchen = await screens.kitchen()
-    tablet = await screens.tablet(room, port=wire.port)
-    await tablet.add(SOUP["ja"])
-    await tablet.review()
-    await expect(tablet.place_button).to_be_enabled()
+    tablet = await reviewed(screens, room, port=wire.port)
     wire.hold()
     await tablet.place_button.click()
     await expect(tablet.page.locator(".sending-title")).to_have_text("ご注文を送っています")
@@ -126,10 +121,7 @@ async def test_a_reload_while_sending_sends_the_same_order(
     screens: Screens, wire: Wire, room: str, admin: Connection
 ) -> None:
     kitchen = await screens.kitchen()
-    tablet = await screens.tablet(room, port=wire.port)
-    await tablet.add(SOUP["ja"])
-    await tablet.review()
-    await expect(tablet.place_button).to_be_enabled()
+    tablet = await reviewed(screens, room, port=wire.port)
     wire.hold()
     await tablet.place_button.click()
     await expect(kitchen.ticket(room)).to_be_visible()

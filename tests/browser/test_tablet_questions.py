@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
 
-from tests.browser.test_tablet_review import ORDERS, TEA, japan, quote_of
+from tests.browser.reviews import ORDERS, TEA, japan, quote_of
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection

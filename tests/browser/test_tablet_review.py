@@ -3,63 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.frames import Frames, Refusal
-from tests.browser.screens import SOUP, Screens, Tablet
+from tests.browser.reviews import BEER, DONUTS, ORDERS, TEA, japan, quote_of, reviewed
+from tests.browser.screens import SOUP, Screens
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
 
-TEA: Final = "玉露 八女"
-BEER: Final = "クラフトビール 小瓶"
-DONUTS: Final = "わらび餅 黒蜜きな粉"  # counted
-DINNER: Final = "夜食の小膳"  # 22:00 to 02:00
-ORDERS: Final = "SELECT count(*) FROM app.orders WHERE room_number = $1"
-JST: Final = "+09:00"
-
-
-def japan(text: str) -> datetime:
-    return datetime.fromisoformat(f"{text}{JST}")
-
-
-def quote_of(total: int, first: datetime, last: datetime, fire: datetime | None = None) -> dict[str, Any]:
-    """The hub's answer for a cart of one line, with an estimate."""
-    tax = {"rate_bp": 1000, "base_amount": total, "tax_amount": total // 11}
-    return {
-        "quote": {
-            "lines": [],
-            "taxes": [tax],
-            "subtotal_amount": total,
-            "service_amount": 0,
-            "service_charge_bp": 0,
-            "tax_amount": tax["tax_amount"],
-            "total_amount": total,
-            "prices_include_tax": True,
-            "estimate": {
-                "fire_at": fire and fire.isoformat(),
-                "from": first.isoformat(),
-                "to": last.isoformat(),
-            },
-        }
-    }
-
-
-async def _reviewed(screens: Screens, room: str, frames: Frames | None = None) -> Tablet:
-    """A tablet that is about to order a soup."""
-    tablet = await screens.tablet(room, frames=frames)
-    await tablet.add(SOUP["ja"])
-    await tablet.review()
-    await expect(tablet.place_button).to_be_enabled()
-    return tablet
-
 
 async def test_g5_the_review_says_everything_before_anything_is_sent(screens: Screens, room: str) -> None:
-    tablet = await _reviewed(screens, room)
+    tablet = await reviewed(screens, room)
     figures = tablet.page.locator(".figures .row")
     await expect(figures).to_have_text(
         ["小計1,650円", "サービス料（10%）165円", "内消費税 10%（対象 1,815円）165円", "合計1,815円"]
@@ -92,7 +51,7 @@ async def test_g5_each_rate_of_tax_has_its_own_line(screens: Screens, room: str)
 
 
 async def test_g6_a_double_tap_is_one_order(screens: Screens, room: str, admin: Connection) -> None:
-    tablet = await _reviewed(screens, room)
+    tablet = await reviewed(screens, room)
     await tablet.place_button.evaluate("button => { button.click(); button.click(); }")
     await expect(tablet.received).to_be_visible()
     assert await admin.fetchval(ORDERS, room) == 1
@@ -152,154 +111,6 @@ async def test_age_is_attested_for_each_order(screens: Screens, room: str, frame
     await expect(tablet.page.locator("#age")).not_to_be_checked()
     frames.change("hotel", lambda hotel: hotel.update(legal_age=18))
     await expect(tablet.page.get_by_label("18歳以上です")).to_be_visible()
-
-
-async def test_the_estimate_is_that_of_the_kitchen_and_a_busy_one_is_said(
-    screens: Screens, room: str, frames: Frames
-) -> None:
-    now = japan("2026-11-21T18:30")
-    frames.set_clock(now)
-    answer = quote_of(1650, now + timedelta(minutes=25), now + timedelta(minutes=35))
-    frames.answer("order.quote", lambda _: answer)
-    tablet = await _reviewed(screens, room, frames)
-    await expect(tablet.page.locator(".facts .time")).to_have_text("お届けの目安18:55〜19:05")
-    await expect(tablet.page.get_by_label("できるだけ早く（18:55〜19:05）")).to_be_checked()
-    await expect(tablet.page.locator(".busy")).to_be_hidden()
-    answer = quote_of(1650, now + timedelta(minutes=50), now + timedelta(minutes=65))
-    await tablet.page.locator(".review-lines .more").click()
-    await expect(tablet.page.locator(".facts .time")).to_have_text("お届けの目安19:20〜19:35")
-    await expect(tablet.page.locator(".busy")).to_have_text("ただいま厨房が混み合っています。")
-    await tablet.picture("busy")
-    throttled = now + timedelta(minutes=5)
-    answer = quote_of(1650, now + timedelta(minutes=30), now + timedelta(minutes=40), throttled)
-    await tablet.page.locator(".review-lines .less").click()
-    await expect(tablet.page.locator(".facts .time")).to_have_text("お届けの目安19:00〜19:10")
-    await expect(tablet.page.locator(".busy")).to_be_visible()
-
-
-async def test_an_order_for_a_set_time(screens: Screens, room: str, admin: Connection) -> None:
-    tablet = await _reviewed(screens, room)
-    await tablet.page.get_by_label("時間を指定する").click()
-    dialog = tablet.page.get_by_role("dialog", name="お届け時間をお選びください")
-    slot = dialog.locator(".slot:enabled").nth(4)
-    time = await slot.inner_text()
-    await tablet.picture("slots")
-    await slot.click()
-    await expect(dialog).to_have_count(0)
-    chosen = tablet.page.get_by_label(re.compile(f"^(明日 )?{time} にお届け$"))
-    await expect(chosen).to_be_checked()
-    await expect(tablet.page.locator(".facts .time")).to_have_text(re.compile(f"^お届け時間(明日 )?{time}$"))
-    await expect(tablet.place_button).to_be_enabled()
-    await tablet.place_button.click()
-    await expect(tablet.page.locator(".received .hint")).to_contain_text(f"{time}にお届けいたします")
-    await expect(tablet.page.locator(".order-time")).to_have_text(re.compile(f"お届け時間 (明日 )?{time}"))
-    due = await admin.fetchval(
-        "SELECT to_char(due_at AT TIME ZONE 'Asia/Tokyo', 'HH24:MI') FROM app.orders WHERE room_number = $1",
-        room,
-    )
-    assert due == time
-    await tablet.home()
-    await tablet.add(TEA)
-    await tablet.review()
-    await expect(tablet.page.get_by_label(re.compile("^できるだけ早く"))).to_be_checked()
-
-
-async def test_a_wished_time_that_cannot_be_reached_any_more_is_not_promised(
-    screens: Screens, room: str, frames: Frames
-) -> None:
-    """The hub makes it as soon as possible then, and says when that is."""
-    now = japan("2026-11-21T18:30")
-    frames.set_clock(now)
-    frames.answer(
-        "order.slots", lambda _: {"slots": [{"at": japan("2026-11-21T19:00").isoformat(), "free": True}]}
-    )
-    late = quote_of(1650, now + timedelta(minutes=75), now + timedelta(minutes=90))
-    frames.answer("order.quote", lambda _: late)
-    tablet = await _reviewed(screens, room, frames)
-    await tablet.page.get_by_label("時間を指定する").click()
-    await tablet.page.get_by_role("dialog").locator(".slot:enabled").click()
-    await expect(tablet.page.get_by_label("19:00 にお届け")).to_be_checked()
-    await expect(tablet.page.locator(".facts .time")).to_have_text("お届けの目安19:45〜20:00")
-
-
-async def test_a_closed_dish_is_ordered_for_when_it_is_served(
-    screens: Screens, room: str, frames: Frames
-) -> None:
-    now = japan("2026-11-21T18:30")
-    frames.set_clock(now)
-    slots = [
-        {"at": japan(f"2026-11-21T{time}").isoformat(), "free": free}
-        for time, free in (("21:45", False), ("22:15", False), ("22:30", True), ("22:45", False))
-    ]
-    frames.answer("order.slots", lambda _: {"slots": slots})
-    frames.answer(
-        "order.quote", lambda _: quote_of(1800, japan("2026-11-21T22:30"), japan("2026-11-21T22:30"))
-    )
-    tablet = await screens.tablet(room, frames=frames)
-    await tablet.open(DINNER)
-    await expect(tablet.page.locator(".item-away")).to_have_text("22:00から")
-    await tablet.page.get_by_role("button", name="時間を指定して注文する　1,800円").click()
-    await tablet.review()
-    line = tablet.page.locator(".review-lines .line-problem")
-    await expect(line).to_have_text("この時間はご用意できません。22:00から")
-    await expect(tablet.place_button).to_be_hidden()
-    await tablet.page.locator(".pick").click()
-    await expect(tablet.page.locator(".slot")).to_have_text(
-        ["22:15 埋まっています", "22:30", "22:45 埋まっています"]
-    )
-    await expect(tablet.page.locator(".slot").first).to_be_disabled()
-    await tablet.page.locator(".slot:enabled").click()
-    await expect(line).to_be_hidden()
-    await expect(tablet.place_button).to_have_text("注文する　1,800円")
-    assert frames.sent("order.quote")[-1]["due_at"] == japan("2026-11-21T22:30").isoformat()
-
-
-async def test_a_full_slot_offers_the_next_free_ones(screens: Screens, room: str, frames: Frames) -> None:
-    now = japan("2026-11-21T18:30")
-    frames.set_clock(now)
-    frames.answer(
-        "order.quote", lambda _: quote_of(1650, now + timedelta(minutes=25), now + timedelta(minutes=35))
-    )
-    tablet = await _reviewed(screens, room, frames)
-
-    def full(_: dict[str, Any]) -> dict[str, Any]:
-        raise Refusal(
-            "slot_full", free=[japan("2026-11-21T20:15").isoformat(), japan("2026-11-22T07:00").isoformat()]
-        )
-
-    frames.answer("order.place", full)
-    await tablet.place_button.click()
-    problem = tablet.page.locator("problem-note")
-    await expect(problem).to_contain_text("そのお時間はご注文が重なっています。")
-    await expect(problem.locator(".slot")).to_have_text(["20:15", "明日 07:00"])
-    await problem.locator(".slot").first.click()
-    await expect(problem).to_be_hidden()
-    await expect(tablet.page.get_by_label("20:15 にお届け")).to_be_checked()
-    frames.answer("order.quote", full)
-    await tablet.page.locator(".review-lines .more").click()
-    await expect(problem.locator(".slot")).to_have_count(2)
-    await expect(tablet.place_button).to_be_hidden()
-    await expect(tablet.page.locator(".pick")).to_be_visible()
-
-
-async def test_no_free_time_or_no_answer_says_whom_to_call(
-    screens: Screens, room: str, frames: Frames
-) -> None:
-    tablet = await _reviewed(screens, room, frames)
-    frames.answer("order.slots", lambda _: {"slots": [{"at": "2026-11-21T12:00:00Z", "free": False}]})
-    dialog = tablet.page.get_by_role("dialog")
-    await tablet.page.get_by_role("button", name="お届け時間を選ぶ").click()
-    await expect(dialog).to_contain_text("24時間以内にお届けできる時間がございません。恐れ入りますが、内線 9")
-    await dialog.get_by_role("button", name="閉じる").click()
-
-    def refuse(_: dict[str, Any]) -> dict[str, Any]:
-        raise Refusal("internal")
-
-    frames.answer("order.slots", refuse)
-    await tablet.page.get_by_role("button", name="お届け時間を選ぶ").click()
-    await expect(dialog).to_contain_text("時間を調べられませんでした。")
-    await tablet.page.keyboard.press("Escape")
-    await expect(tablet.page.get_by_label(re.compile("^できるだけ早く"))).to_be_checked()
 
 
 async def test_short_stock_says_what_is_left(screens: Screens, room: str, admin: Connection) -> None:
@@ -368,7 +179,7 @@ async def test_g7_what_changed_on_the_way_is_asked_about(
         raise Refusal(code, **new)
 
     frames.answer("order.place", changed)
-    tablet = await _reviewed(screens, room, frames)
+    tablet = await reviewed(screens, room, frames)
     await tablet.place_button.click()
     await expect(tablet.page.locator(".problem")).to_contain_text(said)
     await expect(tablet.place_button).to_have_text(button)
@@ -404,7 +215,7 @@ async def test_a_total_that_cannot_be_worked_out_is_tried_again(
 async def test_wishes_in_words_go_with_the_order_and_not_with_the_next(
     screens: Screens, room: str, admin: Connection
 ) -> None:
-    tablet = await _reviewed(screens, room)
+    tablet = await reviewed(screens, room)
     await tablet.page.get_by_role("button", name=f"{SOUP['ja']}にご要望を添える").click()
     note = tablet.page.get_by_label("ご要望（任意）", exact=True)
     await expect(note).to_be_focused()

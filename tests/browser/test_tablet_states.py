@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.reviews import reviewed
 from tests.browser.screens import SOUP, TABLET_SIZE, Screens, Tablet
 from tests.browser.tablet_views import BEEF, ended
 from tests.browser.wire import Wire
@@ -191,10 +192,7 @@ async def test_an_order_under_way_that_is_old_and_did_arrive_is_found_among_thos
 async def test_an_old_order_that_may_have_arrived_and_is_changed_goes_only_when_both_are_wanted(
     screens: Screens, wire: Wire, room: str, admin: Connection
 ) -> None:
-    tablet = await screens.tablet(room, port=wire.port)
-    await tablet.add(SOUP["ja"])
-    await tablet.review()
-    await expect(tablet.place_button).to_be_enabled()
+    tablet = await reviewed(screens, room, port=wire.port)
     wire.mute()
     await tablet.place_button.click()
     await expect(tablet.page.locator(".sending-title")).to_have_text("ご注文を送っています")
@@ -220,10 +218,7 @@ async def test_an_old_order_that_may_have_arrived_and_is_changed_goes_only_when_
 async def test_g7_an_order_that_could_not_be_sent_keeps_its_cart_and_its_key(
     screens: Screens, wire: Wire, room: str, admin: Connection
 ) -> None:
-    tablet = await screens.tablet(room, port=wire.port)
-    await tablet.add(SOUP["ja"])
-    await tablet.review()
-    await expect(tablet.place_button).to_be_enabled()
+    tablet = await reviewed(screens, room, port=wire.port)
     wire.hold()
     await tablet.place_button.click()
     key = "JSON.parse(localStorage.getItem('hub.tablet.basket')).attempt.op_id"

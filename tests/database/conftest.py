@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hub.db.database import Database
+from hub.db.pool import Role, create_pool
 from hub.resources import sql_directory
 from tests.conftest import clone, settings_for
 from tests.database.changing import Clock
@@ -18,7 +19,7 @@ from tests.factories import Hotel
 from tests.ordering import Client
 
 if TYPE_CHECKING:
-    from hub.db.pool import Connection
+    from hub.db.pool import Connection, Pool
     from hub.embedded import Servers
     from hub.settings import Settings
 
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 @pytest.fixture
 def client(database: Database) -> Client:
     return Client(database)
+
+
+@pytest.fixture(scope="module")
+async def pool(settings: Settings) -> AsyncIterator[Pool]:
+    """What the leader's jobs work with, as hub_relay."""
+    pool = await create_pool(settings, Role.RELAY, 4)
+    yield pool
+    await pool.close()
 
 
 @pytest.fixture

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 HOTELS: Final = 200
 ORDERS: Final = 200_000
 EVENTS: Final = 400_000
+# A few rows for each hotel: to read them all may be the shorter way.
+SMALL: Final = {"tenants", "tenant_heads", "allergen_lists"}
+PLANS: Final = ["force_generic_plan", "force_custom_plan"]
 
 _FIELDS: Final = {
     "kind": "Node Type",
@@ -108,3 +111,17 @@ async def fill(admin: Connection) -> list[Hotel]:
         await admin.execute(statement)
     await admin.execute("VACUUM ANALYZE")
     return hotels
+
+
+def check(nodes: list[Node], must: str, may: set[str] | None = None) -> None:
+    indexes = {name for node in nodes for name in (node.index, *node.arbiters) if name is not None}
+    scanned = [node.relation for node in nodes if node.kind == "Seq Scan" and node.relation not in SMALL]
+    assert not scanned, f"reads whole tables: {scanned}"
+    assert any(index.startswith(must) for index in indexes), indexes
+    assert may is None or indexes <= may
+
+
+async def read_whole(connection: Connection) -> list[str]:
+    """The large tables that this transaction has read from end to end, in functions too."""
+    rows = await connection.fetch("SELECT relname FROM pg_stat_xact_user_tables WHERE seq_scan > 0")
+    return [row["relname"] for row in rows if row["relname"] not in SMALL | {"relay_bell", "log_origin"}]

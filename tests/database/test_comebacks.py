@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hub.db.database import Database
-from hub.db.pool import Role, create_pool
 from hub.errors import InvalidInput, NotFound
 from hub.menu.documents import MenuItem
 from hub.ops.appointments import COMEBACKS, Appointments
@@ -19,7 +17,6 @@ from tests.ordering import Client
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection, Pool
-    from hub.settings import Settings
     from tests.database.changing import Clock
     from tests.database.logbook import Logbook
     from tests.factories import Hotel
@@ -34,20 +31,13 @@ def client(database: Database, clock: Clock) -> Client:
     return Client(Database(database.pool, clock=clock))
 
 
-@pytest.fixture
-async def relay(settings: Settings) -> AsyncIterator[Pool]:
-    pool = await create_pool(settings, Role.RELAY, 2)
-    yield pool
-    await pool.close()
-
-
 async def leads() -> None:
     pass
 
 
 @pytest.fixture
-def job(relay: Pool) -> Appointments:
-    return Appointments(relay, leads, COMEBACKS)
+def job(pool: Pool) -> Appointments:
+    return Appointments(pool, leads, COMEBACKS)
 
 
 async def switch(client: Client, hotel: Hotel, name: str, **args: object) -> MenuItem:

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
 
-from hub.db.pool import Role, create_pool
 from hub.ops.appointments import PAGES, Appointments
 from tests.database.logbook import Logbook, writer
 from tests.database.test_pages import later, page
@@ -24,13 +22,6 @@ if TYPE_CHECKING:
 
 async def at_once() -> None:
     """This process leads."""
-
-
-@pytest.fixture(scope="module")
-async def pool(settings: Settings) -> AsyncIterator[Pool]:
-    pool = await create_pool(settings, Role.RELAY, 4)
-    yield pool
-    await pool.close()
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ import pytest
 from hub.db.pool import Role
 from hub.db.queries import load
 from tests.database.logbook import writer
-from tests.database.plans import explain, fill
-from tests.database.test_plans import PLANS, check, read_whole
+from tests.database.plans import PLANS, check, explain, fill, read_whole
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def test_one_process_without_redis_is_live(settings: Settings, hotel: Hotel) -> None:
     # Slow heads: what arrives sooner came by the broker inside the process.
     alone = msgspec.structs.replace(settings, redis_url=None, heads_seconds=30.0)
-    async with running(alone) as live:
+    async with running(alone, beat=2.0) as live:
         address = live.host, live.port
         async with screen(hotel.tablet(), address) as guest, screen(hotel.kitchen(), address) as kitchen:
             for _ in range(5):

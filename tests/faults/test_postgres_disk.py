@@ -36,7 +36,7 @@ async def test_a_full_disk(servers: Servers, part: Literal["data", "wal"], state
     async with small_disk(part) as postgres:
         settings = await furnish(postgres.database_url, servers.redis_url, f"disk-{part}")
         *hotels, apart = await hotels_in(settings, 3)
-        async with running(settings, twins=False) as live:
+        async with running(settings, twins=False, beat=2.0) as live:
             address = live.host, live.port
             async with checked(hotels, lambda: address, lambda: settings.database_url, patience=30.0) as load:
                 await load.done(20)

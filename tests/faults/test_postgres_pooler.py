@@ -137,7 +137,7 @@ def pooler(postgres: PgServer) -> Iterator[PgBouncer]:
 
 @pytest.fixture(scope="module")
 async def hub(pooler: PgBouncer, direct: Settings) -> AsyncIterator[Live]:
-    async with running(through(pooler, direct), twins=False) as live:
+    async with running(through(pooler, direct), twins=False, beat=2.0) as live:
         yield live
 
 

@@ -44,16 +44,19 @@ async def running(
     clock: Callable[[], datetime] = utc_now,
     relay: bool = True,
     twins: bool = True,
+    beat: float = 0.2,
 ) -> AsyncIterator[Live]:
-    """A hub with these settings, heartbeats ten times as fast, and no waiting at its end.
+    """A hub with these settings, and no waiting at its end.
 
+    `beat` are the seconds between two position frames, of which a client misses two at most: ten times as
+    fast as they are, unless a test says that nobody had to come back, which a busy machine must not decide.
     With `relay` the block begins when this hub is the relay; without, another one is. With `twins` a device
     may have several sessions at once, so that a test can look at one place through two screens.
     """
     quick = msgspec.structs.replace(
         settings,
-        kitchen_position_seconds=0.2,
-        tablet_position_seconds=0.2,
+        kitchen_position_seconds=beat,
+        tablet_position_seconds=beat,
         drain_seconds=0.0,
         host="127.0.0.1",
     )

@@ -6,24 +6,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from unittest.mock import patch
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from hub.errors import Unavailable
-from hub.log.event import ENDED, Event, Head, Page, Position
+from hub.log.event import Event, Head
 from hub.realtime import feed as module
 from hub.realtime.feed import Feed
-from hub.realtime.protocol import CloseCode
-from hub.realtime.session import Phase, Session
-from tests.unit.quiet import TENANT, Kept, session_of
+from hub.realtime.session import Phase
+from tests.unit.fake_log import EPOCH, OTHER, FakeLog, live_feed, live_session, settled
+from tests.unit.quiet import TENANT, session_of
 
-EPOCH = UUID("11111111-1111-4111-8111-111111111111")
-OTHER = UUID("33333333-3333-4333-8333-333333333333")
 TOPICS = ("kitchen", "menu", "stay:1", "stay:2")
 
 
@@ -31,80 +27,6 @@ TOPICS = ("kitchen", "menu", "stay:1", "stay:2")
 def no_waiting() -> Iterator[None]:
     with patch.object(module, "_RETRY_SECONDS", 0.0):
         yield
-
-
-class FakeLog:
-    """A tenant's log in memory. The next `failures` readings fail; `most` readings ran at once."""
-
-    def __init__(self, head: int = 0) -> None:
-        self.epoch = EPOCH
-        self.floor = 0
-        self.events: list[Event] = []
-        self.failures = 0
-        self.gone = False
-        self.reads = 0
-        self.most = 0
-        self._reading = asyncio.Event()
-        self._now = 0
-        for _ in range(head):
-            self.write("kitchen")
-
-    @property
-    def head(self) -> Head:
-        return Head(TENANT, self.epoch, len(self.events))
-
-    def write(self, *topics: str) -> Event:
-        event = Event(TENANT, self.epoch, len(self.events) + 1, "order", topics, Raw(b"{}"), "")
-        self.events.append(event)
-        return event
-
-    def renew(self) -> None:
-        """Another epoch, as after a restore."""
-        self.epoch = OTHER
-        self.events = [msgspec.structs.replace(event, epoch=OTHER) for event in self.events]
-
-    async def begun(self) -> None:
-        """Until something has been read for."""
-        async with asyncio.timeout(5):
-            await self._reading.wait()
-
-    async def read(self, tenant_id: UUID, after: int, limit: int) -> Page:
-        assert tenant_id == TENANT
-        self.reads += 1
-        self._reading.set()
-        self._now += 1
-        self.most = max(self.most, self._now)
-        try:
-            await asyncio.sleep(0)
-            if self.failures:
-                self.failures -= 1
-                raise Unavailable("try again")
-            rows = () if self.gone else tuple(self.events[after : after + limit])
-            page = Page(self.epoch, len(self.events), self.floor, rows)
-            await asyncio.sleep(0)
-            return page
-        finally:
-            self._now -= 1
-
-
-def live_feed(log: FakeLog, page: int = 500) -> Feed:
-    """A feed whose position is the log's head."""
-    feed = Feed(TENANT, log.read, page)
-    feed.observe(log.head, -1)
-    return feed
-
-
-def live_session(feed: Feed, *topics: str) -> tuple[Session, Kept]:
-    session, wire = session_of(feed, *topics)
-    assert session.go_live(feed.seq, feed.seq)
-    return session, wire
-
-
-async def settled(feed: Feed) -> None:
-    """Until nothing is being read."""
-    async with asyncio.timeout(5):
-        while (task := feed._filling) is not None:
-            await asyncio.wait([task])
 
 
 Step = tuple[str, int]
@@ -353,62 +275,6 @@ async def test_an_event_of_two_topics_comes_once() -> None:
     _, wire = live_session(feed, "kitchen", "stay:1")
     feed.receive(log.write("kitchen", "stay:1"))
     assert wire.seqs() == [1]
-
-
-def end(seq: int) -> Event:
-    return Event(TENANT, EPOCH, seq, ENDED, ("stay:1",), Raw(b'{"topic":"stay:1"}'), "")
-
-
-async def test_at_the_end_of_a_topic_its_sessions_ask_whether_they_may_stay() -> None:
-    log = FakeLog()
-    feed = live_feed(log)
-    guest, wire = live_session(feed, "stay:1", "menu")
-    other, others = live_session(feed, "stay:2", "menu")
-    feed.receive(end(1))
-    feed.receive(Event(TENANT, EPOCH, 2, "menu_item", ("menu",), Raw(b"{}"), ""))
-    assert (guest.next_join(), other.next_join()) == ((1, Position(EPOCH, 1)), None)
-    assert (wire.seqs(), others.seqs()) == ([], [2]), "until it is known, nothing is told"
-    guest.turn_away(CloseCode.REVOKED)
-    assert wire.seqs() == [1], "that it has ended is told before the goodbye"
-    assert wire.closed is not None
-    assert wire.closed[0] == CloseCode.REVOKED
-
-
-async def test_who_may_stay_hears_nothing_of_it() -> None:
-    feed = live_feed(FakeLog())
-    guest, wire = live_session(feed, "stay:1")
-    feed.receive(end(1))
-    base = guest.start_buffering()
-    guest.admitted()
-    assert guest.go_live(1, base)
-    guest.turn_away(CloseCode.REVOKED)
-    assert wire.seqs() == []
-
-
-async def test_an_end_in_a_past_that_was_never_is_forgotten() -> None:
-    """After a failover the same numbers may tell of other things."""
-    log = FakeLog(5)
-    feed = live_feed(log)
-    guest, _ = live_session(feed, "stay:1")
-    feed.receive(end(6))
-    assert guest.next_join() == (1, Position(EPOCH, 6))
-    feed.observe(Head(TENANT, EPOCH, 3), 6)
-    assert guest.next_join() == (2, None)
-    feed.receive(end(4))
-    assert guest.next_join() == (3, None), "it is asked about, though its number is lower"
-
-
-@pytest.mark.parametrize("wanted", [None, Position(EPOCH, 0)])
-async def test_the_end_of_a_topic_while_somebody_joins(wanted: Position | None) -> None:
-    """A join that has not begun keeps where it wanted to begin; one under way starts with a snapshot."""
-    feed = live_feed(FakeLog())
-    guest, _ = session_of(feed, "stay:1")
-    guest.rejoin(wanted)
-    feed.receive(end(1))
-    assert guest.next_join() == (2, wanted)
-    guest.start_buffering()
-    feed.receive(end(2))
-    assert guest.next_join() == (3, None)
 
 
 async def test_closing_stops_the_reading() -> None:
