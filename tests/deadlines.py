@@ -20,15 +20,15 @@ from typing import Any, Final
 
 import pytest
 
-# Seconds. A test may have its own, by the marker `timeout`.
+# Seconds for a test, and for what it needs. A test may have its own, by the marker `timeout`.
 LIMIT: Final = 120.0
-# Seconds for what comes before and after a test, and for the end of one that was cancelled.
+# Seconds for what comes after a test, and for the end of one that was cancelled.
 GRACE: Final = 60.0
 _TELLING: Final = 1.0
 
 
 class Deadlines:
-    """Holds tests to their deadlines, and what is around them to `grace` seconds."""
+    """Holds tests to their deadlines, and what cleans up after them to `grace` seconds."""
 
     def __init__(self, grace: float = GRACE) -> None:
         self._grace = grace
@@ -36,8 +36,8 @@ class Deadlines:
         self._stderr = os.dup(2)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self) -> Iterator[None]:
-        with _ending(self._grace, self._stderr):
+    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+        with _ending(_limit(item) + self._grace, self._stderr):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

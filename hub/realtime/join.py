@@ -162,6 +162,10 @@ class _Join:
         page = await self.still(past.page(session.feed.tenant_id, cursor.seq, past.page_events))
         last = page.events[-1].seq if page.events else cursor.seq
         behind = page.head - cursor.seq
+        if page.epoch != cursor.epoch:
+            # This node may not have heard of it yet; what it keeps of the epoch that is over is older than
+            # what the client has seen of that.
+            self._anew = True
         if (
             page.epoch != cursor.epoch
             or page.floor > cursor.seq
