@@ -61,6 +61,59 @@ FAINT_EDGES = """() => {
 HOVER = """() => [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules])
     .map((rule) => rule.selectorText ?? '').filter((selector) => selector.includes(':hover'))"""
 
+# Waits until five pictures in a row have everything at the same place, in a colour that stays: a grid is
+# laid out again in the picture after that in which its own place has changed.
+DRAWN = """async () => {
+    const place = ({ dataset, offsetLeft, offsetTop, offsetWidth, offsetHeight }) =>
+        [dataset.key, offsetLeft, offsetTop, offsetWidth, offsetHeight].join(' ');
+    const places = () => [...document.querySelectorAll('body *')].map(place).join();
+    const turning = () => document.getAnimations().some((each) => each instanceof CSSTransition);
+    for (let same = 0, last = ''; same < 5; ) {
+        await new Promise(requestAnimationFrame);
+        const now = places();
+        same = now === last && !turning() ? same + 1 : 0;
+        last = now;
+    }
+}"""
+
+# Nothing that was done on the screen waits for the hub's answer; for `Screen.becomes`.
+ANSWERED = "localStorage.getItem('hub.kitchen.outbox') === '[]'"
+
+# Begins to look, and keeps in `window.said` what stands above everything, which goes by itself.
+SAID = """() => {
+    const toast = document.querySelector('#toast');
+    window.said = [];
+    toast.addEventListener('toggle', ({ newState }) => {
+        if (newState === 'open') window.said.push(toast.textContent);
+    });
+}"""
+
+# Begins to look, and keeps in `window.offered` for how many ms the next undo was there.
+OFFERED = """() => {
+    const undo = document.querySelector('.undo');
+    let since = null;
+    new MutationObserver(() => {
+        if (!undo.hidden) since ??= performance.now();
+        else if (since !== null) window.offered ??= performance.now() - since;
+    }).observe(undo, { attributes: true, attributeFilter: ['hidden'] });
+}"""
+
+# Begins to look, and keeps in `window.lostAt` when the bar said that the line is lost; tells when it began,
+# in ms.
+LOST_AT = """() => {
+    const bar = document.querySelector('top-bar');
+    new MutationObserver(() => { if (bar.dataset.link === 'lost') window.lostAt ??= Date.now(); })
+        .observe(bar, { attributes: true, attributeFilter: ['data-link'] });
+    return Date.now();
+}"""
+
+# Begins to look at an element, and keeps in `window.inerted` that it could not be touched for a while.
+INERTED = """(each) => {
+    window.inerted = false;
+    new MutationObserver(() => { window.inerted ||= each.inert; })
+        .observe(each, { attributes: true, attributeFilter: ['inert'] });
+}"""
+
 # A device whose clock is five minutes ahead.
 SKEW = """
 const Real = Date, skew = 5 * 60_000;
@@ -74,3 +127,17 @@ globalThis.Date = class extends Real {
 FLASHES = """() => document.getAnimations()
     .map((each) => each.effect.getComputedTiming())
     .filter(({ duration, iterations }) => iterations > 1 && duration < 334).length"""
+
+# Begins to look, and keeps in `window.flashes` how much flashes when a ticket glows that was not there
+# before.
+GLOWING = f"""() => {{
+    const all = () => [...document.querySelectorAll('kitchen-ticket')];
+    const known = new Set(all().map((each) => each.dataset.order));
+    const isNew = (each) => !known.has(each.dataset.order);
+    const glows = (each) => each.matches('.fresh') && each.checkVisibility();
+    const look = () => {{
+        if (all().filter(isNew).some(glows)) window.flashes = ({FLASHES})();
+        else requestAnimationFrame(look);
+    }};
+    look();
+}}"""

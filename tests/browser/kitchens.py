@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid4
 
 from hub.security.credentials import digest, new_secret
+from tests.browser.kitchen_probes import DRAWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from playwright.async_api import Page
 
     from hub.db.pool import Connection
     from tests.browser.hub_process import HubProcess
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 # A dish by its place in the menu, alone or with columns of its item that differ.
 Dish: TypeAlias = "int | tuple[int, dict[str, Any]]"
 
+_SECONDS = 15.0
 _JSON = frozenset({"options", "alerts", "taxes"})
 _ORDER = """
     WITH stay AS (
@@ -114,7 +118,7 @@ async def calm(admin: Connection) -> None:
     """A hotel without orders, on one kitchen screen that nobody has set up, which sells everything. What the
     pages of the test before have asked for is done by then."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(_SECONDS):
             while True:
                 if not await admin.fetchval(_AT_WORK):
                     break
@@ -130,10 +134,19 @@ async def calm(admin: Connection) -> None:
         await admin.execute(
             "UPDATE app.device_rooms SET settings = $1::text::jsonb WHERE settings <> '{}'", settings
         )
-    await admin.execute("UPDATE app.tenants SET settings = settings - 'pause' WHERE settings ? 'pause'")
+    await admin.execute(
+        "UPDATE app.tenants SET settings = settings - $1::text[] WHERE settings ?| $1::text[]",
+        ["pause", "undo_seconds", "alert_every_seconds"],
+    )
     await admin.execute(
         "UPDATE app.menu_items SET is_available = true, sold_out_until = NULL WHERE NOT is_available"
     )
+
+
+async def at_rest(page: Page) -> None:
+    """Wait until nothing on the page moves or changes its colour any more."""
+    async with asyncio.timeout(_SECONDS):
+        await page.evaluate(DRAWN)
 
 
 async def set_up(admin: Connection, **settings: object) -> None:

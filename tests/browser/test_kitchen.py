@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from playwright.async_api import expect
 
+from tests.browser.kitchen_probes import ANSWERED, SAID
 from tests.browser.kitchens import change, place
 from tests.browser.screens import Kitchen, Screens
 
@@ -64,15 +67,29 @@ async def test_a_dish_without_stock_cannot_come_back_and_the_cook_is_told_why(
     )
     await kitchen.tool("sold").click()
     row = kitchen.page.locator(".sold-list li").filter(has_text=tea)
+    await kitchen.page.evaluate(SAID)
     await row.get_by_role("button", name="販売を再開").click()
-    await expect(kitchen.page.get_by_role("alert")).to_have_text(
-        "在庫がありません。在庫を補充すると販売を再開できます"
-    )
+    await kitchen.becomes("window.said.length > 0")
+    said = await kitchen.page.evaluate("() => window.said")
+    assert said == ["在庫がありません。在庫を補充すると販売を再開できます"]
+    await expect(kitchen.page.locator("#toast")).to_have_role("alert")
     await kitchen.picture("no-stock")
     await admin.execute(
         "UPDATE app.menu_items SET stock_quantity = NULL, is_available = true WHERE name_ja = $1", tea
     )
     await expect(row).not_to_have_class(re.compile("is-sold"))
+
+
+async def test_who_opens_an_order_accepts_it_once(kitchen: Kitchen, room: str, admin: Connection) -> None:
+    order = await place(admin, room, [6])
+    accepted = "SELECT accepted_at IS NOT NULL FROM app.orders WHERE id = $1"
+    asked = "SELECT count(*) FROM app.idempotency WHERE operation = 'order.accept'"
+    before = await admin.fetchval(asked)
+    await kitchen.ticket(room).locator(".more").click()
+    await expect(kitchen.page.locator("dialog.details")).to_be_visible()
+    await kitchen.becomes(ANSWERED)
+    assert await admin.fetchval(accepted, UUID(order))
+    assert await admin.fetchval(asked) - before == 1
 
 
 async def test_one_item_is_cancelled_by_name_and_its_dish_may_be_stopped(
@@ -98,9 +115,10 @@ async def test_one_item_is_cancelled_by_name_and_its_dish_may_be_stopped(
     await question.get_by_role("button", name="完了").click()
     await expect(kitchen.ticket(room).locator("li.cancelled .item-name")).to_have_text("スープ")
     await expect(kitchen.ticket(room).locator("li.pending")).to_have_count(1)
-    assert not await admin.fetchval(
-        "SELECT m.is_available FROM app.menu_items AS m JOIN app.order_items AS i ON i.menu_item_id = m.id"
-        " WHERE i.order_id = $1::uuid AND i.line = 1",
+    await kitchen.until(
+        admin,
+        "SELECT NOT m.is_available FROM app.menu_items AS m JOIN app.order_items AS i"
+        " ON i.menu_item_id = m.id WHERE i.order_id = $1::uuid AND i.line = 1",
         order,
     )
 
@@ -178,7 +196,8 @@ async def test_a_touch_says_that_somebody_has_taken_note(
 async def test_k16_an_open_panel_keeps_what_is_pressed_and_where_the_focus_is(
     kitchen: Kitchen, room: str, admin: Connection
 ) -> None:
-    order = await place(admin, room, [0, 1], minutes=1)
+    # seen and accepted before: it does not change by itself while the panel is open
+    order = await place(admin, room, [0, 1], minutes=1, shown_at=datetime.now(UTC))
     await kitchen.ticket(room).locator(".more").click()
     cancel = kitchen.page.locator("[data-name='cancel']")
     await cancel.focus()

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.kitchen_probes import CUT, TIGHT, WHOLE_TICKETS
-from tests.browser.kitchens import change_item, place, screen_code, set_up
+from tests.browser.kitchens import at_rest, change_item, place, screen_code, set_up
 from tests.browser.probes import SMALL
 from tests.browser.screens import Kitchen, Screens
 
@@ -55,16 +55,6 @@ FONTS: Final = """() => Object
     .map(([name]) => name)"""
 
 # Which order stands in which cell.
-# Five pictures in a row with the same cells: the grid is laid out again when its place changes.
-DRAWN: Final = """async () => {
-  const cells = () => [...document.querySelectorAll('.grid > *')].map((each) => `${each.dataset.key}`).join();
-  for (let same = 0, last = ''; same < 5; ) {
-    await new Promise(requestAnimationFrame);
-    const now = cells();
-    same = now === last ? same + 1 : 0;
-    last = now;
-  }
-}"""
 CELLS: Final = """() => [...document.querySelectorAll('.grid > *')].map((each) => each.dataset.key ?? null)"""
 
 
@@ -100,7 +90,9 @@ async def test_k13_counts_are_live_on_every_screen_by_dish_and_options(
     await change_item(admin, order, 1, status="cancelled")
     await expect(count(pinned, "スープ")).to_have_text("1")
     bump = other.page.locator(f"[data-order='{order}'] .bump")
-    await bump.click()  # the cancellation is noted
+    await expect(bump).to_have_text("取消を確認")
+    await bump.click()
+    await expect(bump).to_have_text("調理開始")
     for step in ("出来上がり", "配達へ"):
         await expect(bump).to_have_attribute("aria-disabled", "false")
         await bump.click()
@@ -128,6 +120,7 @@ async def test_k13_a_long_press_or_a_key_marks_a_dish_sold_out(
     await place(admin, room, [SOUP])
     button = row(pinned, "スープ")
     if how == "hold":
+        await at_rest(pinned.page)
         box = await button.bounding_box()
         assert box is not None
         await pinned.page.mouse.move(box["x"] + 40, box["y"] + 20)
@@ -161,6 +154,7 @@ async def test_k13_pinned_counts_leave_twelve_whole_tickets_of_four_lines(
         await place(admin, room, LONGEST, minutes=minutes)
     await place(admin, room, LONGEST, minutes=188)
     await expect(page.locator("kitchen-ticket")).to_have_count(12)
+    await at_rest(page)
     await pinned.picture("pinned")
     assert await page.evaluate(WHOLE_TICKETS) == 12
     assert await page.evaluate(CUT) == []
@@ -191,7 +185,7 @@ async def test_k13_every_ticket_keeps_its_cell_when_the_counts_are_pinned(
     await kitchen.open_sound_gate()
     tickets = kitchen.page.locator("kitchen-ticket")
     await expect(tickets).to_have_count(count)
-    await kitchen.page.evaluate(DRAWN)
+    await at_rest(kitchen.page)
     before = await kitchen.page.evaluate(CELLS)
     if not await kitchen.tool("rail").is_visible():
         await kitchen.tool("menu").click()
@@ -199,7 +193,7 @@ async def test_k13_every_ticket_keeps_its_cell_when_the_counts_are_pinned(
     await expect(kitchen.page.locator("side-rail")).to_be_visible()
     await expect(tickets).to_have_count(count)
     await kitchen.picture("pinned")
-    await kitchen.page.evaluate(DRAWN)
+    await at_rest(kitchen.page)
     assert await kitchen.page.evaluate(CELLS) == before
     assert await kitchen.page.evaluate(CUT) == []
     assert await kitchen.page.evaluate(SHORTENED) == []

@@ -26,6 +26,7 @@ async def board(kitchen: Kitchen, room: str, admin: Connection) -> Kitchen:
     await kitchen.open_sound_gate()
     for minutes in range(14):
         await place(admin, room, [0], minutes=14 - minutes)
+    await expect(kitchen.page.locator(".count.received dd")).to_have_text("14")
     await expect(kitchen.page.locator(".page-number")).to_have_text("1/2")
     return kitchen
 
@@ -220,9 +221,9 @@ async def test_text_size_and_columns_are_kept_by_the_hub(
     screens: Screens, kitchen: Kitchen, admin: Connection
 ) -> None:
     await kitchen.tool("settings").click()
-    await kitchen.page.locator("[data-name='set.text.130']").click()
-    await kitchen.page.locator("[data-name='set.columns.4']").click()
-    await kitchen.page.locator("[data-name='sound.late']").click()
+    for name in ("set.text.130", "set.columns.4", "sound.late"):
+        await kitchen.page.locator(f"[data-name='{name}']").click()
+        await expect(kitchen.page.locator(f"[data-name='{name}']")).to_have_attribute("aria-pressed", "true")
     await kitchen.picture("settings")
     kept = """SELECT settings->>'text_size' = '130' AND settings->>'columns' = '4'
         AND (settings->'sounds'->>'late')::boolean FROM app.device_rooms WHERE device_name = 'Kitchen'"""

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from tests.browser.axe import findings
 from tests.browser.kitchen_probes import CUT, FAINT_EDGES, HOVER, TIGHT, WHOLE_TICKETS
-from tests.browser.kitchens import place, set_up
+from tests.browser.kitchens import at_rest, place, set_up
 from tests.browser.probes import BOXES, FAINT, SMALL, VISIBLE, WHEN_LEAVING
 from tests.browser.screens import Kitchen, Screens
 
@@ -77,6 +77,13 @@ async def full_board(admin: Connection, room: str) -> None:
         await place(admin, room, FOUR, minutes=2 * n)
 
 
+async def all_there(kitchen: Kitchen, tickets: int = 12) -> None:
+    """The whole of a full board has come, and stands still."""
+    await expect(kitchen.page.locator(".count.received dd")).to_have_text("13")
+    await expect(kitchen.page.locator("kitchen-ticket")).to_have_count(tickets)
+    await at_rest(kitchen.page)
+
+
 async def test_k1_twelve_tickets_of_four_lines_stand_on_the_screen_without_scrolling(
     kitchen: Kitchen, room: str, admin: Connection
 ) -> None:
@@ -84,6 +91,7 @@ async def test_k1_twelve_tickets_of_four_lines_stand_on_the_screen_without_scrol
         await place(admin, room, FOUR, minutes=minutes)
     await kitchen.open_sound_gate()
     await expect(kitchen.page.locator(".page-number")).to_have_text("1/2")
+    await at_rest(kitchen.page)
     await kitchen.picture("twelve")
     assert await kitchen.page.evaluate(WHOLE_TICKETS) == 12
     assert await kitchen.page.evaluate(CUT) == []
@@ -99,6 +107,7 @@ async def test_k2_a_bump_never_moves_a_ticket_under_a_finger(
     await kitchen.page.reload()  # what comes later stands last until then
     await expect(tickets).to_have_count(12)
     await kitchen.open_sound_gate()
+    await at_rest(kitchen.page)
     before = await kitchen.page.evaluate(BOXES)
     ages = await tickets.locator(".ticket-timer").all_inner_texts()
     waited = [int(age.removesuffix("分")) for age in ages]
@@ -126,6 +135,7 @@ async def test_k2_a_new_order_moves_no_ticket(kitchen: Kitchen, room: str, admin
     for minutes in (9, 5):
         await place(admin, room, FOUR, minutes=minutes)
     await expect(kitchen.ticket(room)).to_have_count(2)
+    await at_rest(kitchen.page)
     before = await kitchen.page.evaluate(BOXES)
     await place(admin, room, FOUR, minutes=20, rush=True)
     await expect(kitchen.ticket(room)).to_have_count(3)
@@ -151,7 +161,7 @@ async def test_k3_text_is_large_enough_to_be_read_from_two_metres(
 async def test_k4_targets_are_large_and_apart(kitchen: Kitchen, room: str, admin: Connection) -> None:
     await full_board(admin, room)
     await kitchen.open_sound_gate()
-    await expect(kitchen.page.locator("kitchen-ticket")).to_have_count(12)
+    await all_there(kitchen)
     page = kitchen.page
     assert await page.evaluate(TIGHT, ["kitchen-ticket .bump", 64, 8]) == []
     assert await page.evaluate(TIGHT, ["kitchen-ticket :is(.bump, .more)", 56, 8]) == []
@@ -164,8 +174,9 @@ async def test_k5_every_text_and_every_edge_stands_out(
 ) -> None:
     await kitchen.page.emulate_media(reduced_motion="reduce")  # no colour on its way to another
     await full_board(admin, room)
-    await expect(kitchen.page.locator("kitchen-ticket")).to_have_count(12)
+    await all_there(kitchen)
     await kitchen.open_sound_gate()
+    await at_rest(kitchen.page)
     levels = await kitchen.page.locator("kitchen-ticket").evaluate_all(
         "all => all.map((each) => each.dataset.level)"
     )
@@ -177,20 +188,24 @@ async def test_k5_every_text_and_every_edge_stands_out(
         await expect(kitchen.page.locator("dialog[open]")).to_be_visible()
         assert await kitchen.page.evaluate(FAINT) == [], name
         await kitchen.page.keyboard.press("Escape")
+        await expect(kitchen.page.locator("dialog")).to_have_count(0)
 
 
 async def test_k5_axe_finds_nothing_serious(kitchen: Kitchen, room: str, admin: Connection) -> None:
     await kitchen.page.emulate_media(reduced_motion="reduce")
     await full_board(admin, room)
+    await all_there(kitchen)
     await kitchen.open_sound_gate()
     await kitchen.tool("rail").click()
     await expect(kitchen.page.locator("side-rail")).to_be_visible()
+    await at_rest(kitchen.page)
     assert await findings(kitchen.page) == []
     for name in ("recall", "sold", "pause", "settings", "search"):
         await kitchen.tool(name).click()
         await expect(kitchen.page.locator("dialog[open]")).to_be_visible()
         assert await findings(kitchen.page) == [], name
         await kitchen.page.keyboard.press("Escape")
+        await expect(kitchen.page.locator("dialog")).to_have_count(0)
 
 
 async def test_k9_a_long_ticket_goes_on_in_the_next_cell_and_nothing_scrolls_inside(
@@ -202,6 +217,7 @@ async def test_k9_a_long_ticket_goes_on_in_the_next_cell_and_nothing_scrolls_ins
     await expect(parts).to_have_count(3)
     for n in range(3):
         await expect(parts.nth(n).locator(".ticket-part")).to_have_text(f"続き {n + 1}/3")
+    await at_rest(kitchen.page)
     lines = await parts.locator(".item").evaluate_all("all => all.map((each) => Number(each.dataset.line))")
     assert lines == list(range(1, 12)), "no row is lost, none is doubled"
     assert await kitchen.page.evaluate(CUT) == []
@@ -219,6 +235,7 @@ async def test_k17_long_names_wrap_to_two_lines_with_the_other_language_below(
     other = "en" if language == "ja" else "ja"
     await expect(ticket.locator(".item-name")).to_have_text(LONG[f"name_{language}"])
     await expect(ticket.locator(".item-other")).to_have_text(LONG[f"name_{other}"])
+    await at_rest(kitchen.page)
     assert await ticket.locator(".item-name").evaluate(LINES) == 2
     sizes = [
         await ticket.locator(selector).evaluate("each => parseFloat(getComputedStyle(each).fontSize)")
@@ -246,6 +263,7 @@ async def test_k17_what_was_chosen_and_wished_is_never_shortened(
     await kitchen.open_sound_gate()
     await expect(kitchen.page.locator("html")).to_have_attribute("lang", language)
     await expect(kitchen.page.locator(".item-options:visible")).to_have_count(3)
+    await at_rest(kitchen.page)
     assert await kitchen.page.evaluate(CLAMPED) == []
     assert await kitchen.page.evaluate(CUT) == []
     await kitchen.picture("chosen")
@@ -255,7 +273,7 @@ async def test_k17_in_english_everything_but_the_guests_words_is_english(
     kitchen: Kitchen, room: str, admin: Connection
 ) -> None:
     await full_board(admin, room)
-    await expect(kitchen.page.locator("kitchen-ticket")).to_have_count(12)
+    await all_there(kitchen)
     await kitchen.switch_language()
     await expect(kitchen.page.locator("html")).to_have_attribute("lang", "en")
     texts = await kitchen.page.evaluate(VISIBLE)
@@ -276,9 +294,10 @@ async def test_k18_a_small_window_and_an_upright_one_lose_nothing(
     await full_board(admin, room)
     kitchen = await screens.kitchen(size=size)
     await expect(kitchen.page.locator("#sound-gate")).to_be_visible()
-    await expect(kitchen.page.locator("kitchen-ticket")).to_have_count(least)
+    await all_there(kitchen, least)
     assert await kitchen.page.evaluate(CUT) == []
     await kitchen.open_sound_gate()
+    await at_rest(kitchen.page)
     await kitchen.picture("small")
     assert await kitchen.page.locator("kitchen-ticket").count() >= least
     assert await kitchen.page.evaluate(CUT) == []
@@ -291,6 +310,8 @@ async def test_k18_with_text_twice_as_large_everything_is_there_and_nothing_is_c
     await full_board(admin, room)
     kitchen = await screens.kitchen()
     await kitchen.open_sound_gate()
+    await expect(kitchen.page.locator(".count.received dd")).to_have_text("13")
+    await at_rest(kitchen.page)
     size = await kitchen.page.locator(".item-name").first.evaluate(
         "each => parseFloat(getComputedStyle(each).fontSize)"
     )
@@ -325,9 +346,10 @@ async def test_a_bar_that_has_much_to_say_cuts_nothing_and_never_leaves_the_undo
 ) -> None:
     until = "2099-11-21T12:00:00Z"
     pause = {"since": until, "until": until, "message_ja": None, "message_en": None}
+    # an undo that stays until everything has been measured
     await admin.execute(
-        "UPDATE app.tenants SET settings = settings || jsonb_build_object('pause', $1::text::jsonb)",
-        json.dumps(pause),
+        "UPDATE app.tenants SET settings = settings || $1::text::jsonb",
+        json.dumps({"pause": pause, "undo_seconds": 60}),
     )
     await set_up(admin, language="en")
     await full_board(admin, room)
@@ -336,11 +358,13 @@ async def test_a_bar_that_has_much_to_say_cuts_nothing_and_never_leaves_the_undo
     await kitchen.open_sound_gate()
     await place(admin, room, [5], minutes=95)
     await expect(kitchen.tool("sort")).to_be_visible()
+    await at_rest(kitchen.page)
     before = await kitchen.bar.bounding_box()
     start = kitchen.page.get_by_role("button", name="Start cooking").first
     await start.click()
     await expect(kitchen.undo).to_be_visible()
     await expect(kitchen.page.locator(".notice-pill")).to_have_count(2)
+    await at_rest(kitchen.page)
     await kitchen.picture("bar")
     assert await kitchen.page.evaluate(CUT) == []
     overflow = await kitchen.bar.evaluate("each => each.scrollWidth - each.clientWidth")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.kitchen_probes import CUT
-from tests.browser.kitchens import change, place, screen_code
+from tests.browser.kitchen_probes import ANSWERED, CUT, LOST_AT
+from tests.browser.kitchens import at_rest, change, place, screen_code
 from tests.browser.screens import Kitchen, Screens
 from tests.browser.wire import Wire
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 LOST: Final = re.compile(r"^接続が切れました。再接続しています — 最終更新 \d\d:\d\d:\d\d")
 EMPTY: Final = re.compile(r"^ご注文はありません — 接続中 \d\d:\d\d$")
 FIVE_SECONDS: Final = 5_000
-BACK: Final = 15_000
+# A line that was down for a while is tried again after 30 seconds at most.
+BACK: Final = 45_000
 # Begins to look, and tells later when the button of an order's ticket said something else, in ms.
 WATCH: Final = """(id) => {
     const text = document.querySelector(`kitchen-ticket[data-order="${id}"] .bump-text`);
@@ -63,6 +64,7 @@ async def wire(live_hub: HubProcess, screens: Screens) -> AsyncIterator[Wire]:
         yield wire
 
 
+@pytest.mark.alone
 async def test_k14_two_screens_agree_within_a_second(
     screens: Screens, kitchen: Kitchen, room: str, admin: Connection
 ) -> None:
@@ -71,9 +73,10 @@ async def test_k14_two_screens_agree_within_a_second(
     await expect(other.page.locator("kitchen-ticket")).to_have_count(12)
     await expect(kitchen.page.locator("kitchen-ticket")).to_have_count(12)
     waits = []
-    for _ in range(2):
+    for step in ("調理開始", "出来上がり"):
         for order in orders:
             bump = kitchen.page.locator(f"[data-order='{order}'] .bump")
+            await expect(bump).to_have_text(step)
             await expect(bump).to_have_attribute("aria-disabled", "false")
             await other.page.evaluate(WATCH, order)
             begun = await bump.evaluate("each => { each.click(); return Date.now(); }")
@@ -91,6 +94,7 @@ async def test_k14_two_cooks_who_bump_at_once_want_the_same(
     await expect(late.bump(room)).to_have_text("調理開始")
     wire.hold()
     await kitchen.bump_to(room, "調理開始", "出来上がり")
+    await kitchen.until(admin, "SELECT status = 'cooking' FROM app.orders WHERE id = $1::uuid", order)
     await late.bump(room).click()
     await expect(late.bump(room)).to_have_text("出来上がり")
     wire.mend()
@@ -109,7 +113,7 @@ async def test_k14_bumps_wait_while_the_line_is_down_and_are_done_once(
     ticket = kitchen.page.locator(f"kitchen-ticket[data-order='{order}']")
     await expect(ticket.locator(".bump")).to_have_text("調理開始")
     wire.cut()
-    await expect(kitchen.bar).to_have_attribute("data-link", "lost", timeout=FIVE_SECONDS)
+    await expect(kitchen.bar).to_have_attribute("data-link", "lost")
     await ticket.locator(".bump").click()
     await expect(ticket.locator(".bump")).to_have_text("出来上がり")
     await expect(ticket.locator(".flag.waiting")).to_have_text("送信待ち")
@@ -142,6 +146,7 @@ async def test_k14_a_reload_while_the_line_is_down_loses_no_bump(
     await expect(kitchen.bump(room)).to_have_text("調理開始")
     wire.hold()
     await kitchen.bump(room).click()  # it arrives, its answer does not
+    await expect(kitchen.bump(room)).to_have_text("出来上がり")
     await kitchen.until(admin, "SELECT status = 'cooking' FROM app.orders WHERE id = $1::uuid", order)
     await expect(kitchen.bump(room)).to_have_attribute("aria-disabled", "false")
     await kitchen.bump(room).click()  # this one waits for the answer of the first
@@ -154,7 +159,7 @@ async def test_k14_a_reload_while_the_line_is_down_loses_no_bump(
     await expect(kitchen.bump(room)).to_have_text("配達へ", timeout=BACK)
     await kitchen.until(admin, "SELECT status = 'ready' FROM app.orders WHERE id = $1::uuid", order)
     await expect(kitchen.ticket(room).locator(".flag.waiting")).to_have_count(0)
-    assert await kitchen.page.evaluate("localStorage.getItem('hub.kitchen.outbox')") == "[]"
+    await kitchen.becomes(ANSWERED)
     bumps = "SELECT count(*) FROM app.idempotency WHERE operation = 'order.advance' AND answer LIKE $1"
     assert await admin.fetchval(bumps, f"%{order}%") == 2
 
@@ -165,10 +170,9 @@ async def test_k15_the_empty_state_is_never_shown_while_disconnected(screens: Sc
     await kitchen.picture("empty")
     wire.cut()
     await expect(kitchen.message).to_be_hidden()
-    await expect(kitchen.link).to_have_text(LOST, timeout=FIVE_SECONDS)
+    await expect(kitchen.link).to_have_text(LOST)
     await expect(kitchen.message).to_be_hidden()
-    red = await kitchen.bar.evaluate("each => getComputedStyle(each).backgroundColor")
-    assert red == "rgb(179, 38, 30)"
+    await expect(kitchen.bar).to_have_css("background-color", "rgb(179, 38, 30)")
     wire.mend()
     await expect(kitchen.message).to_have_text(EMPTY, timeout=BACK)
 
@@ -179,9 +183,13 @@ async def test_k15_tickets_stay_and_the_silence_is_noticed_within_five_seconds(
     kitchen = await screens.kitchen(port=wire.port)
     await place(admin, room, [0])
     await expect(kitchen.ticket(room)).to_be_visible()
+    await at_rest(kitchen.page)
     before = await kitchen.ticket(room).bounding_box()
+    begun = await kitchen.page.evaluate(LOST_AT)
     wire.mute()
-    await expect(kitchen.bar).to_have_attribute("data-link", "lost", timeout=FIVE_SECONDS)
+    await expect(kitchen.bar).to_have_attribute("data-link", "lost")
+    # by the page's own clock: a busy machine asks late
+    assert await kitchen.page.evaluate("() => window.lostAt") - begun < FIVE_SECONDS
     await expect(kitchen.link).to_have_text(LOST)
     assert await kitchen.ticket(room).bounding_box() == before, "the red bar moves no ticket"
     await kitchen.picture("lost")
@@ -197,7 +205,7 @@ async def test_k15_after_a_minute_what_is_seen_is_called_old(
     await place(admin, room, [0])
     await expect(kitchen.ticket(room)).to_be_visible()
     wire.cut()
-    await expect(kitchen.link).to_have_text(LOST, timeout=FIVE_SECONDS)
+    await expect(kitchen.link).to_have_text(LOST)
     await expect(kitchen.link).not_to_contain_text("古い")
     await kitchen.page.clock.install()
     await kitchen.page.clock.fast_forward(61_000)
@@ -212,7 +220,7 @@ async def test_k15_before_the_first_snapshot_nothing_is_claimed(
     page = await screens.page(f"/kitchen#claim={code}", {"width": 1366, "height": 768}, silent=True)
     await expect(page.locator("html")).to_have_attribute("data-phase", "connecting")
     await expect(page.locator(".board-message")).to_have_text("ご注文を読み込んでいます")
-    await expect(page.locator("top-bar")).to_have_attribute("data-link", "lost", timeout=FIVE_SECONDS)
+    await expect(page.locator("top-bar")).to_have_attribute("data-link", "lost")
     await expect(page.locator(".link-text")).to_have_text("接続できません。再接続しています")
 
 
@@ -240,6 +248,7 @@ async def test_k20_sixty_orders_page_and_late_ones_elsewhere_are_counted(
     await expect(kitchen.tool("next")).to_be_disabled()
 
 
+@pytest.mark.alone
 async def test_k20_with_sixty_orders_what_is_pushed_is_painted_within_200_ms(
     screens: Screens, room: str, admin: Connection
 ) -> None:

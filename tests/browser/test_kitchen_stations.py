@@ -76,8 +76,10 @@ async def test_stations_are_chosen_on_the_screen_and_kept(
 ) -> None:
     await place(admin, room, [STEAK, SALAD, SAKE])
     await kitchen.tool("settings").click()
-    await kitchen.page.locator("[data-name='set.stations.cold']").click()
-    await kitchen.page.locator("[data-name='set.stations.bar']").click()
+    for station in ("cold", "bar"):
+        choice = kitchen.page.locator(f"[data-name='set.stations.{station}']")
+        await choice.click()
+        await expect(choice).to_have_attribute("aria-pressed", "true")
     await kitchen.page.keyboard.press("Escape")
     await expect(kitchen.ticket(room).locator(".item-name")).to_have_text(["サラダ", "日本酒"])
     kept = """SELECT settings->'stations' = '["cold", "bar"]' FROM app.device_rooms

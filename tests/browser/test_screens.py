@@ -23,7 +23,7 @@ def test_the_modules_of_the_pages() -> None:
         env={"NODE_NO_WARNINGS": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     assert run.returncode == 0, run.stdout

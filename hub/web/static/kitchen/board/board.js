@@ -254,9 +254,9 @@ export class TicketBoard extends HTMLElement {
     } else if (action === "allergy" && button.getAttribute("aria-disabled") === "false") {
       actions.noteAllergy(order);
     } else {
-      actions.accept(order);
       this.select(key);
       if (action === "details") this.openSelected();
+      else actions.accept(order);
     }
   }
 }
