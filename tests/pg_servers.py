@@ -12,7 +12,14 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
@@ -29,7 +36,22 @@ if TYPE_CHECKING:
 
 # For whatever a server does on its own: following, promoting. The machine may be busy.
 PATIENCE: Final = 30.0
+# For one statement: a promotion waits that long by itself. A server that stands still answers none.
+_STATEMENT_SECONDS: Final = 2 * PATIENCE
+_GOODBYE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.02
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Connection]:
+    """A connection whose statements end in time, also where the server stands still; nobody waits for the
+    goodbye of one that does."""
+    connection: Connection = await asyncpg.connect(url, timeout=PATIENCE, command_timeout=_STATEMENT_SECONDS)
+    try:
+        yield connection
+    finally:
+        with suppress(TimeoutError):  # it has been ended then
+            await connection.close(timeout=_GOODBYE_SECONDS)
 
 
 class PgServer:
@@ -65,9 +87,14 @@ class PgServer:
         self.embedded.postgres.stop()
 
     def kill(self) -> None:
-        """kill -9 of the postmaster; what was committed is still there after `start`."""
+        """kill -9 of the postmaster; what was committed is still there after `start`.
+
+        Its children end when they notice, for which those of a frozen server must be awake.
+        """
+        pid = self._pid()
+        children = [] if pid is None else _children(pid)
         self.embedded.postgres.kill()
-        self.thaw()
+        _send(signal.SIGCONT, children)
 
     def restart(self) -> None:
         """A fast shutdown and a start."""
@@ -82,23 +109,18 @@ class PgServer:
         """SIGCONT after `freeze`; does nothing when it does not run."""
         self._signal(signal.SIGCONT)
 
-    def _signal(self, number: signal.Signals) -> None:
-        pid = self.embedded.ask(messages.State()).postgres_pid
-        if pid is None:
-            return
-        os.kill(pid, number)  # first, so that it makes no more children
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
-            with suppress(ProcessLookupError):
-                os.kill(int(child), number)
+    def _pid(self) -> int | None:
+        return self.embedded.ask(messages.State()).postgres_pid
 
-    @asynccontextmanager
-    async def connect(self, database: str = "postgres") -> AsyncIterator[Connection]:
+    def _signal(self, number: signal.Signals) -> None:
+        pid = self._pid()
+        if pid is not None:
+            _send(number, [pid])  # first, so that it makes no more children
+            _send(number, _children(pid))
+
+    def connect(self, database: str = "postgres") -> AbstractAsyncContextManager[Connection]:
         """A superuser's connection."""
-        connection: Connection = await asyncpg.connect(self.url(database), timeout=PATIENCE)
-        try:
-            yield connection
-        finally:
-            await connection.close()
+        return connected(self.url(database))
 
     async def value(self, sql: str, *args: object) -> Any:
         """The one value that a statement answers."""
@@ -106,12 +128,17 @@ class PgServer:
             return await connection.fetchval(sql, *args)
 
     async def configure(self, **settings: str) -> None:
-        """ALTER SYSTEM and a reload; some settings need a `restart` beside it."""
-        async with self.connect() as connection:
+        """ALTER SYSTEM and a reload, which has come to a session when this returns; some settings need a
+        `restart` beside it."""
+        async with self.connect() as connection, asyncio.timeout(PATIENCE):
             for name, value in settings.items():
                 quoted = await connection.fetchval("SELECT quote_literal($1)", value)
                 await connection.execute(f"ALTER SYSTEM SET {name} = {quoted}")
+            before = await connection.fetchval("SELECT pg_conf_load_time()")
             await connection.execute("SELECT pg_reload_conf()")
+            loaded = "SELECT pg_conf_load_time() > $1"
+            while not await connection.fetchval(loaded, before):  # noqa: ASYNC110 - it tells only when asked
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def promote(self) -> None:
         """Make a replica a primary of a new timeline; returns when it takes writes."""
@@ -145,9 +172,12 @@ class PgServer:
 
     async def until(self, sql: str, *args: object) -> None:
         """Returns when the server answers this with true."""
-        async with asyncio.timeout(PATIENCE), self.connect() as connection:
-            while not await connection.fetchval(sql, *args):  # noqa: ASYNC110 - a server tells it only when asked
-                await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            async with asyncio.timeout(PATIENCE), self.connect() as connection:
+                while not await connection.fetchval(sql, *args):  # noqa: ASYNC110 - it tells only when asked
+                    await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError:
+            raise TimeoutError(f"{self.name}, not within {PATIENCE:.0f} s: {sql}") from None
 
 
 class PgCluster:
@@ -155,8 +185,14 @@ class PgCluster:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        self.primary = PgServer("p0", stack.enter_context(throw_away(redis=False, below=memory())))
+        self.primary = self._keep("p0", throw_away(redis=False, below=memory()))
         self.replicas: list[PgServer] = []
+
+    def _keep(self, name: str, servers: AbstractContextManager[Servers]) -> PgServer:
+        """A server that goes with the cluster; one that stands still could not be told to stop."""
+        server = PgServer(name, self._stack.enter_context(servers))
+        self._stack.callback(server.thaw)
+        return server
 
     def add_replica(self) -> PgServer:
         """A new replica of the primary, with a slot; returns when it takes connections."""
@@ -164,7 +200,7 @@ class PgCluster:
         servers = throw_away(
             redis=False, below=memory(), fill=lambda data: _copy(self.primary, data, name, new_slot=True)
         )
-        self.replicas.append(PgServer(name, self._stack.enter_context(servers)))
+        self.replicas.append(self._keep(name, servers))
         return self.replicas[-1]
 
     async def rebuild(self, server: PgServer) -> None:
@@ -205,6 +241,22 @@ class PgCluster:
             " WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)",
             name,
         )
+
+
+def _children(pid: int) -> list[int]:
+    """Of a process; none when it has ended meanwhile."""
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [int(child) for child in text.split()]
+
+
+def _send(number: signal.Signals, pids: list[int]) -> None:
+    """To those that are still there."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _conninfo(primary: PgServer, name: str) -> str:

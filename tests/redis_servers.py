@@ -119,7 +119,7 @@ class RedisServer:
         """kill -9, and wait until it is gone."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(PATIENCE)
 
     def freeze(self) -> None:
         """SIGSTOP: connections stay open and nobody answers."""
@@ -263,7 +263,9 @@ class RedisCluster:
     def move(self, channel: str) -> tuple[RedisServer, RedisServer]:
         """Bring the channel's slot, which holds no keys, to another primary; from where and to where."""
         source, slot = self.owner(channel), slot_of(channel)
-        target = next(node for node in self.nodes if node is not source and node.role == "master")
+        # a StopIteration that leaves a thread would never arrive
+        target = next((node for node in self.nodes if node is not source and node.role == "master"), None)
+        assert target is not None, "there is no other primary"
         target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", self.ids[source.port])
         source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", self.ids[target.port])
         for node in (target, source):
@@ -334,7 +336,9 @@ def _lines(node: RedisServer) -> list[list[str]]:
 
 
 def _myself(node: RedisServer) -> list[str]:
-    return next(line for line in _lines(node) if "myself" in line[2])
+    mine = [line for line in _lines(node) if "myself" in line[2]]
+    assert mine, f"{node.port} does not know itself"
+    return mine[0]
 
 
 def _holds(ranges: list[str], slot: int) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +40,20 @@ async def bench(*arguments: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+    said = b""
     try:
-        async with asyncio.timeout(90):
-            output, _ = await process.communicate()
+        async with asyncio.timeout(SECONDS):
+            assert process.stdout is not None
+            while words := await process.stdout.read(65_536):
+                said += words
+            code = await process.wait()
+    except TimeoutError:
+        raise AssertionError(f"it goes on after {SECONDS:.0f} s; so far it says:\n{said.decode()}") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    return code, said.decode()
 
 
 def result(path: Path) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from hub.drive.messages import SUBPROTOCOL
 from tests.api.conftest import TOKENS
 from tests.factories import Hotel
 
+SECONDS = 20.0
+
 
 class Heard:
     """What a socket has told."""
@@ -26,18 +28,19 @@ class Heard:
         self.closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
 
     async def connect(self, address: Address) -> Socket:
-        return await Socket.connect(
-            address,
-            lambda text, _: self.texts.put_nowait(text),
-            lambda code, reason: self.closed.set_result((code, reason)),
-        )
+        async with asyncio.timeout(SECONDS):
+            return await Socket.connect(
+                address,
+                lambda text, _: self.texts.put_nowait(text),
+                lambda code, reason: self.closed.set_result((code, reason)),
+            )
 
     async def text(self) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             return await self.texts.get()
 
     async def end(self) -> tuple[int, str]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             return await self.closed
 
 
@@ -85,7 +88,7 @@ async def test_pings_fragments_and_long_messages() -> None:
 
     async def handle(connection: ServerConnection) -> None:
         received.append(await connection.recv())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             await (await connection.ping(b"?"))
         await connection.send(["so", "up"])
         await connection.send("y" * 100_000)

@@ -191,8 +191,8 @@ async def test_a_storm_that_loses_an_order_is_exit_code_3(
                 await asyncio.sleep(0.05)
 
     begun = datetime.now(UTC)
-    losing = asyncio.create_task(lose())
-    found, output = await quick("storm", tmp_path, *there, "--devices", "5", code=3)
-    await losing
+    async with asyncio.TaskGroup() as group:
+        group.create_task(lose())
+        found, output = await quick("storm", tmp_path, *there, "--devices", "5", code=3)
     assert "was confirmed and is not there" in output
     assert len(found["broken"]) == 1

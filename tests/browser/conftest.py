@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from tests.browser.frames import Frames
 from tests.browser.hub_process import HubProcess
@@ -31,6 +31,9 @@ FLAGS = (
     "--disable-sync",
     "--autoplay-policy=user-gesture-required",
 )
+# Where Playwright itself gives up after five seconds, a machine that is busy with something else may still be
+# at work on one frame.
+expect.set_options(timeout=15_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,9 +59,11 @@ async def live_hub(settings: Settings) -> AsyncIterator[HubProcess]:
     """A hub process with the demo hotel, shared by a test module."""
     hub = HubProcess(settings)
     await hub.furnish()
-    await hub.start()
-    yield hub
-    await hub.kill()
+    try:
+        await hub.start()
+        yield hub
+    finally:
+        await hub.kill()
 
 
 @pytest.fixture(scope="session")

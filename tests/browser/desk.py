@@ -55,7 +55,11 @@ class Desk(Screen):
         await expect(self.page.locator(".nav")).to_be_visible()
 
     async def go(self, page: str) -> None:
+        """Open a page. The one of the service is up to date then: saying that it is not takes room, and moves
+        the buttons when it goes."""
         await self.page.locator(f".tab[data-page={page}]").click()
+        if page == "service":
+            await expect(self.page.locator("service-view .stale")).to_be_hidden()
 
     async def open_room(self, room: str) -> None:
         await self.page.locator(f"rooms-view li[data-key='{room}'] .row").click()

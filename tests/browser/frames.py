@@ -3,6 +3,7 @@ something else, and a command can be answered here instead of there."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 Answer = Callable[[Document], Document]
+
+_SECONDS = 15.0
 
 
 class Refusal(Exception):
@@ -42,6 +45,7 @@ class Frames:
         self._documents: dict[tuple[str, str], Document] = {}
         self._position: Document = {}
         self._page: WebSocketRoute | None = None
+        self._passed = asyncio.Event()
 
     async def attach(self, context: BrowserContext) -> None:
         await context.route_web_socket("**/ws", self._opened)
@@ -74,6 +78,21 @@ class Frames:
     def sent(self, command: str) -> list[Document]:
         """The arguments of a command, each time it was sent."""
         return [frame["args"] for frame in self.commands if frame["name"] == command]
+
+    async def until_sent(self, command: str, times: int) -> None:
+        """Wait until the page has sent a command so often."""
+        await self._until(lambda: len(self.sent(command)) >= times)
+
+    async def until_known(self, kind: str) -> None:
+        """Wait until the hub has sent a document of this kind: the answer to a command overtakes the event,
+        and what has not come yet cannot be told once more."""
+        await self._until(lambda: any(name == kind for name, _ in self._documents))
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(_SECONDS):
+            while not condition():
+                self._passed.clear()
+                await self._passed.wait()
 
     def tell(self) -> None:
         """All documents once more, as after a break."""
@@ -118,6 +137,7 @@ class Frames:
         frame = msgspec.json.decode(text)
         if frame["type"] == "command":
             self.commands.append(frame)
+            self._passed.set()
             answer = self._answers.get(frame["name"])
             if answer is not None:
                 page.send(msgspec.json.encode(_reply(frame["id"], answer, frame["args"])).decode())
@@ -130,6 +150,7 @@ class Frames:
             self._documents.pop((name, data.get("id", "")), None)
         elif "id" in data:
             self._documents[name, data["id"]] = msgspec.json.decode(msgspec.json.encode(data))
+            self._passed.set()
 
     def _alter(self, kind: str, data: Document) -> None:
         for change in self._changes.get(kind, ()):

@@ -74,4 +74,5 @@ class HubProcess:
         """kill -9; returns when it is gone."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
-            await self._process.wait()
+            async with asyncio.timeout(_SECONDS):
+                await self._process.wait()

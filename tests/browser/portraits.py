@@ -101,6 +101,7 @@ async def test_runner(screens: Screens, admin: Connection, language: Language) -
     if language == "en":
         await kitchen.switch_language()
     await kitchen.open_sound_gate()
+    await expect(kitchen.page.locator("runner-board")).to_contain_text(CARRIED[-1])
     await take(kitchen.page, "runner", language)
 
 
@@ -129,4 +130,5 @@ async def test_desk(screens: Screens, admin: Connection, language: Language, tmp
     desk = await open_desk(screens, tmp_path, language)
     await desk.enter(await hire(admin, screens))
     await desk.go("service")
+    await expect(desk.page.locator("service-view .row")).to_have_count(7)
     await take(desk.page, "desk", language)

@@ -74,10 +74,10 @@ BOXES = """() => Object.fromEntries([...document.querySelectorAll('kitchen-ticke
           return [each.dataset.order, [x, y, width, height]];
         }))"""
 
-# The same at the moment when a ticket begins to leave; null when none does for five seconds.
+# The same at the moment when a ticket begins to leave; null when none does for fifteen seconds.
 WHEN_LEAVING = f"""() => new Promise((told) => {{
           const look = () => document.querySelector('kitchen-ticket.leaving')
             ? told(({BOXES})()) : requestAnimationFrame(look);
           look();
-          setTimeout(told, 5000, null);
+          setTimeout(told, 15000, null);
         }})"""

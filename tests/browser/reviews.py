@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from playwright.async_api import expect
 
 from tests.browser.frames import Frames
 from tests.browser.screens import SOUP, Screens, Tablet
-
-if TYPE_CHECKING:
-    pass
-
 
 TEA: Final = "玉露 八女"
 BEER: Final = "クラフトビール 小瓶"

@@ -88,6 +88,7 @@ class Screens:
         )
         tablet = Tablet(page, room, self._folder)
         await expect(tablet.page.locator("dish-card").first).to_be_visible(timeout=_SECONDS * 1000)
+        await expect(tablet.page.locator("html")).to_have_attribute("data-phase", "live")
         if language == "en":
             await tablet.switch_language()
         return tablet
@@ -112,7 +113,7 @@ class Screens:
         """Wait until the hub keeps what was set on kitchen screens: the next test would be told of it."""
         for page in self._kitchens:
             with contextlib.suppress(TimeoutError, Error):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(_SECONDS):
                     while True:
                         if not await page.evaluate(UNTOLD):
                             break
@@ -158,11 +159,21 @@ class Screen:
 
     async def until(self, admin: Connection, query: str, *arguments: object) -> None:
         """Wait until the database says yes; it hears of a tap later than the screen shows it."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(_SECONDS):
             while True:
                 if await admin.fetchval(query, *arguments):
                     return
                 await asyncio.sleep(0.02)
+
+    async def resize(self, width: int, height: int) -> None:
+        """Another size of the window, when the page knows of it."""
+        await self.page.set_viewport_size({"width": width, "height": height})
+        await self.becomes(f"innerWidth === {width} && innerHeight === {height}")
+
+    async def drawn(self) -> None:
+        """Wait until everything is drawn that the page has been told so far."""
+        async with asyncio.timeout(_SECONDS):
+            await self.page.evaluate("() => new Promise((on) => requestAnimationFrame(() => setTimeout(on)))")
 
     async def becomes(self, condition: str) -> None:
         """Wait in the page, whose policy lets no text become code there."""
@@ -187,7 +198,10 @@ class Tablet(Screen):
         return card.last
 
     async def add(self, name: str, times: int = 1) -> None:
-        for _ in range(times):
+        """Touch the button of a dish; a second touch adds to what the first one has drawn."""
+        for touch in range(times):
+            if touch > 0:
+                await self.drawn()
             await self.dish(name).locator(".more").click()
 
     async def open(self, name: str) -> None:

@@ -103,6 +103,9 @@ new PerformanceObserver((list) => {
 }).observe({ type: 'layout-shift', buffered: true });
 """
 
+# Nothing on the page is on its way to another place or colour; for `Screen.becomes`.
+STILL = "document.getAnimations().length === 0"
+
 # Notes when the first dish stood on the page, in ms after the files of the page had come.
 WATCH_MENU = """
 new MutationObserver((_, observer) => {

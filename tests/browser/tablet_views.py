@@ -27,6 +27,21 @@ def paint(frames: Frames, *, night: bool) -> None:
     frames.change("hotel", lambda hotel: hotel.update(night_start=hours[0], night_end=hours[1]))
 
 
+async def strike(tablet: Tablet, frames: Frames, moment: datetime) -> None:
+    """The hub's time is this from now on, and the page has drawn itself with it: the hotel's name says it."""
+    name = f"{moment:%A %H:%M}"
+    frames.set_clock(moment)
+    frames.change("hotel", lambda hotel: hotel.update(name=name))
+    await expect(tablet.page.locator("#bar .hotel")).to_have_text(name)
+
+
+async def stop(tablet: Tablet) -> None:
+    """Time stands still on a page whose timers can be hurried, until its clock is resumed; what waited to be
+    drawn is drawn."""
+    await tablet.page.clock.pause_at(await tablet.page.evaluate("Date.now() / 1000 + 10"))
+    await tablet.page.clock.run_for(50)
+
+
 async def views(tablet: Tablet, frames: Frames, language: Language) -> AsyncIterator[str]:
     """Goes through the views of a tablet whose frames are `frames`; the name of the one that is shown."""
     page = tablet.page
@@ -43,6 +58,7 @@ async def views(tablet: Tablet, frames: Frames, language: Language) -> AsyncIter
     await page.locator(".item-add").click()
     await page.locator(".allergies-chip").click()
     await page.locator(".allergy").nth(6).click()
+    await expect(page.locator(".allergy").nth(6)).to_have_attribute("aria-pressed", "true")
     yield "allergies"
     await page.locator(".allergy-side .primary").click()
     await tablet.add(SOUP[language])
@@ -51,9 +67,12 @@ async def views(tablet: Tablet, frames: Frames, language: Language) -> AsyncIter
     yield "marked-paused"
     await tablet.review()
     await expect(page.locator(".pick")).to_be_visible()
+    await expect(page.locator(".figures .total")).to_be_visible()
     await page.locator(".line-note .link").first.click()
     yield "review-paused"
     frames.change("hotel", lambda hotel: hotel.update(pause=None))
+    await expect(page.locator(".pick")).to_be_hidden()
+    await expect(tablet.place_button).to_be_enabled()
     await page.locator(".when .quiet").click()
     await expect(page.locator(".slot").first).to_be_visible()
     yield "slots"
@@ -69,6 +88,7 @@ async def views(tablet: Tablet, frames: Frames, language: Language) -> AsyncIter
     await page.locator("dialog .danger").click()
     await expect(tablet.received).to_be_visible()
     yield "received"
+    await frames.until_known("order")
     frames.change("order", lambda order: order.update(alerts={"page": PAUSE["since"]}, version=1000))
     await expect(page.locator(".order-alarm")).to_be_visible()
     yield "unanswered"

@@ -48,15 +48,15 @@ async def test_the_next_guest_finds_nothing_of_the_last_one(
     await expect(dialog).to_contain_text("wiped from the room’s tablet")
     await desk.picture("check-out")
     await dialog.locator(".danger").click()
-    await expect(desk.panel).to_contain_text(f"The tablet of room {room} is wiped", timeout=20_000)
+    await expect(desk.panel).to_contain_text(f"The tablet of room {room} is wiped", timeout=30_000)
     await desk.picture("wiped")
     await expect(tablet.page.locator("notice-view")).to_be_visible()
     assert "lines" not in await tablet.page.evaluate(STORED)
 
     await _check_in(desk, room, "Grace Hopper")
     await expect(desk.panel.locator(".facts")).to_contain_text("Grace Hopper")
-    # The tablet asks by itself whether somebody has moved in.
-    await expect(tablet.page.locator("dish-card").first).to_be_visible(timeout=45_000)
+    # The tablet asks by itself, every thirty seconds, whether somebody has moved in.
+    await expect(tablet.page.locator("dish-card").first).to_be_visible(timeout=60_000)
     await expect(tablet.page.locator("cart-panel .line-name")).to_have_count(0)
     await desk.picture("next-guest")
 

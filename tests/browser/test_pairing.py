@@ -74,8 +74,8 @@ async def test_a_kitchen_screen_by_its_qr_code_through_a_sign_in(
     kitchen = await screens.page("/kitchen", KITCHEN_SIZE)
     code = await _code(kitchen).inner_text()
     desk = await open_desk(screens, tmp_path, "en", fragment=f"#pair={code}")
-    assert code not in desk.page.url
     await expect(desk.page.locator("signin-view .note")).to_contain_text("new device")
+    assert code not in desk.page.url
     assert code not in await desk.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     await desk.enter(await hire(admin, screens))
     assert code not in desk.page.url

@@ -201,7 +201,8 @@ async def test_the_guest_leaves_and_the_phone_forgets(
         " WHERE id = (SELECT tenant_id FROM app.device_rooms WHERE room_number = $1 LIMIT 1)",
         tablet.room,
     )
-    await expect(tablet.dish(SOUP["ja"])).to_be_visible(timeout=30_000)
+    # an empty room's tablet asks every thirty seconds
+    await expect(tablet.dish(SOUP["ja"])).to_be_visible(timeout=60_000)
     await tablet.page.locator(".phone-button").click()
     await expect(tablet.page.locator(".phone-count")).to_be_hidden()
 
@@ -261,6 +262,7 @@ async def test_both_languages_sizes_and_keys(
     await phone.add(SOUP["ja"])
     await phone.picture("phone-cart")
     await phone.review()
+    await expect(phone.place_button).to_be_enabled()
     await phone.picture("phone-review")
     assert await phone.page.evaluate(overflow) <= 0
 

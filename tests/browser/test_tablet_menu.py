@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +12,7 @@ from playwright.async_api import expect
 
 from tests.browser.screens import SOUP, Screens
 from tests.browser.tablet_probes import WATCH_MENU, WATCH_SHIFTS
+from tests.browser.tablet_views import strike
 
 if TYPE_CHECKING:
     from tests.browser.frames import Frames
@@ -41,24 +43,26 @@ async def test_g1_the_menu_of_the_last_visit_is_there_before_the_hub(
         await tablet.page.reload()
         await expect(tablet.dish(SOUP["ja"])).to_be_visible()
         await expect(tablet.page.locator("notice-view")).to_be_hidden()
+        await tablet.becomes("globalThis.firstDishMs !== undefined")
         took.append(await tablet.page.evaluate("firstDishMs"))
     assert min(took) < 1000
 
 
 async def test_g1_a_tap_is_answered_within_a_tenth_of_a_second(screens: Screens, room: str) -> None:
     tablet = await screens.tablet(room)
-    took = await tablet.dish(SOUP["ja"]).evaluate(
-        """async (card) => {
-          const frame = () => new Promise(requestAnimationFrame), took = [];
-          for (let count = 1; count <= 5; count += 1) {
-            const started = performance.now();
-            card.querySelector('.more').click();
-            while (card.querySelector('.step-count').textContent !== String(count)) await frame();
-            took.push(performance.now() - started);
-          }
-          return took;
-        }"""
-    )
+    async with asyncio.timeout(15):
+        took = await tablet.dish(SOUP["ja"]).evaluate(
+            """async (card) => {
+              const frame = () => new Promise(requestAnimationFrame), took = [];
+              for (let count = 1; count <= 5; count += 1) {
+                const started = performance.now();
+                card.querySelector('.more').click();
+                while (card.querySelector('.step-count').textContent !== String(count)) await frame();
+                took.push(performance.now() - started);
+              }
+              return took;
+            }"""
+        )
     assert min(took) < 100
 
 
@@ -79,8 +83,9 @@ async def test_g13_nothing_moves_while_the_pictures_come(screens: Screens, room:
     assert await images.evaluate_all("all => all.slice(0, 2).every((each) => each.loading !== 'lazy')")
     for place in (0.2, 0.4, 0.6, 0.8, 1.0):
         await scroll.evaluate("(each, part) => each.scrollTo(0, each.scrollHeight * part)", place)
-        await tablet.page.evaluate("() => new Promise((on) => requestAnimationFrame(() => setTimeout(on)))")
+        await tablet.drawn()
     await expect(images.last).to_have_js_property("complete", value=True)
+    await tablet.drawn()  # what it has moved is known with the next picture
     assert await tablet.page.evaluate("shifts.reduce((sum, each) => sum + each, 0)") < 0.1
 
 
@@ -144,12 +149,12 @@ async def test_g7_hours_past_midnight_by_the_hubs_clock(screens: Screens, room: 
     await expect(dish.locator(".more")).to_be_hidden()
     await expect(dish).to_have_class(re.compile("unavailable"))
     for moment in ("21T22:00", "21T23:59", "22T00:00", "22T01:29"):
-        frames.set_clock(japan(f"2026-11-{moment}"))
+        await strike(tablet, frames, japan(f"2026-11-{moment}"))
         await expect(dish.locator(".more"), moment).to_be_visible()
         await expect(dish.locator(".away")).to_be_hidden()
     await expect(dish.locator(".dish-note")).to_have_text("ラストオーダー 01:30")
     for moment in ("22T01:30", "22T01:59", "22T02:00"):
-        frames.set_clock(japan(f"2026-11-{moment}"))
+        await strike(tablet, frames, japan(f"2026-11-{moment}"))
         await expect(dish.locator(".away"), moment).to_have_text("22:00から")
 
 
@@ -223,10 +228,11 @@ async def test_the_menu_is_found_where_it_was_left(screens: Screens, room: str) 
     assert before > 0
     await tablet.open("天ざる蕎麦")
     await tablet.page.locator("item-view .back").click()
-    assert await scroll.evaluate("each => each.scrollTop") == pytest.approx(before, abs=2)
     await expect(card.locator(".dish-open")).to_be_focused()
+    assert await scroll.evaluate("each => each.scrollTop") == pytest.approx(before, abs=2)
     await tablet.switch_language()
     assert await scroll.evaluate("each => each.scrollTop") > 0
     await tablet.open("Cold soba with tempura")
+    await tablet.becomes("history.state?.page === 'item'")
     await tablet.page.go_back()
     await expect(tablet.page.locator("menu-view")).to_be_visible()

@@ -30,6 +30,7 @@ async def _ordered(screens: Screens, room: str, frames: Frames, *, dish: str = S
     frames.set_clock(datetime.fromisoformat("2026-11-21T09:53:00Z"))
     tablet = await screens.tablet(room, frames=frames)
     await tablet.order(dish)
+    await frames.until_known("order")
     return tablet
 
 
@@ -93,9 +94,10 @@ async def test_an_order_that_nobody_accepts_shows_whom_to_call(
 
 
 async def test_an_order_is_cancelled_after_a_question_while_nobody_has_begun(
-    screens: Screens, room: str, frames: Frames, admin: Connection
+    screens: Screens, room: str, admin: Connection
 ) -> None:
-    tablet = await _ordered(screens, room, frames)
+    tablet = await screens.tablet(room)
+    await tablet.order(SOUP["ja"])
     cancel = tablet.page.get_by_role("button", name="注文を取り消す")
     question = tablet.page.get_by_role("dialog", name=re.compile(r"注文 #\d+ を取り消しますか"))
     await cancel.click()
@@ -131,6 +133,7 @@ async def test_a_past_order_is_ordered_again_and_what_has_changed_is_said(
     tablet = await screens.tablet(room, frames=frames)
     await tablet.add(TEA)
     await tablet.order(SOUP["ja"])
+    await frames.until_known("order")
     again = tablet.page.get_by_role("button", name="同じものを注文する")
     await expect(again).to_be_hidden()
     _show(frames, **TIMES, status="delivered")
@@ -148,6 +151,8 @@ async def test_a_past_order_is_ordered_again_and_what_has_changed_is_said(
             item["price"] = 1800
 
     frames.change("menu_item", changed)
+    await expect(tablet.dish(TEA).locator(".away")).to_be_visible()
+    await expect(tablet.dish(SOUP["ja"]).locator(".price")).to_have_text("1,800円")
     await tablet.page.locator(".orders-button").click()
     await again.click()
     question = tablet.page.get_by_role("dialog", name="前回と変わっているものがございます")
@@ -163,8 +168,8 @@ async def test_a_past_order_is_ordered_again_and_what_has_changed_is_said(
 
 async def test_nothing_of_a_past_order_that_can_be_had(screens: Screens, room: str, frames: Frames) -> None:
     tablet = await _ordered(screens, room, frames)
-    _show(frames, **TIMES, status="delivered")
     frames.change("menu_item", lambda item: item.update(sold_out=True))
+    _show(frames, **TIMES, status="delivered")
     await tablet.page.get_by_role("button", name="同じものを注文する").click()
     question = tablet.page.get_by_role("dialog", name="ただいまご用意できるものがございません")
     await question.get_by_role("button", name="お品書きを見る").click()

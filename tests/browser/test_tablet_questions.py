@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
@@ -19,15 +20,20 @@ async def test_who_says_yes_is_heard_while_the_total_is_asked_for_anew(
 ) -> None:
     tablet = await screens.tablet(room, frames=frames, clock=True)
     clock = tablet.page.clock
-    await tablet.add(TEA, 6)
+    for count in range(1, 7):
+        await tablet.add(TEA)
+        await expect(tablet.dish(TEA).locator(".step-count")).to_have_text(str(count))
     await tablet.review()
 
     async def say_yes() -> None:
         await tablet.place_button.click()
         yes = tablet.page.get_by_role("dialog").get_by_role("button", name="この数量で注文する")
         await expect(yes).to_be_visible()
-        await clock.pause_at(await tablet.page.evaluate("Date.now() / 1000 + 1"))
+        await clock.pause_at(await tablet.page.evaluate("Date.now() / 1000 + 10"))
         frames.tell()  # the menu has come once more: what it costs is asked for in a moment
+        async with asyncio.timeout(15):
+            while await tablet.place_button.is_enabled():
+                await clock.run_for(20)
         await yes.click()
         await clock.resume()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from playwright.async_api import expect
 
 from tests.browser.screens import SOUP, Screens, Tablet
-from tests.browser.tablet_views import ended, paint
+from tests.browser.tablet_views import ended, paint, stop, strike
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
@@ -52,6 +52,8 @@ async def test_g9_a_tablet_warns_leaves_twenty_seconds_and_rests_with_its_cart(
 ) -> None:
     frames.set_clock(japan("2026-11-21T18:30"))
     tablet = await _clocked(screens, room, frames)
+    await expect(tablet.page.locator("cart-panel .primary")).to_be_enabled()
+    await stop(tablet)
     await tablet.review()
     clock, attract = tablet.page.clock, tablet.page.locator("attract-view")
     await clock.fast_forward(85_000)
@@ -68,6 +70,7 @@ async def test_g9_a_tablet_warns_leaves_twenty_seconds_and_rests_with_its_cart(
     await clock.fast_forward(6_000)
     await expect(warning).to_be_visible()
     await clock.fast_forward(20_000)
+    await clock.resume()
     await expect(attract).to_be_visible()
     await expect(attract.locator(".attract-clock")).to_have_text(re.compile(r"^18:\d\d$"))
     await expect(attract.locator("figure")).to_have_count(2)
@@ -96,6 +99,7 @@ async def test_g9_an_order_that_nobody_answers_is_not_hidden(
     screens.network_may_fail = True
     tablet = await screens.tablet(room, frames=frames, clock=True)
     await tablet.order(SOUP["ja"])
+    await frames.until_known("order")
     frames.change("order", lambda order: order.update(alerts={"page": "2026-11-21T09:30:00Z"}))
     await expect(tablet.page.locator(".order-alarm")).to_be_visible()
     await tablet.page.clock.fast_forward(91_000)
@@ -126,14 +130,14 @@ async def test_g10_the_night_is_the_hotels_dark_still_and_silent(
     assert await page.evaluate(LIGHT, "body") > 0.5
     assert (await page.evaluate(MOVING))[1] > 0, "by day a touch is answered with a little movement"
     for moment, theme in (("21T21:30", "night"), ("22T05:59", "night"), ("22T06:00", "day")):
-        frames.set_clock(japan(f"2026-11-{moment}"))
+        await strike(tablet, frames, japan(f"2026-11-{moment}"))
         await expect(page.locator("html"), moment).to_have_attribute("data-theme", theme)
         if theme == "night":
             assert await page.evaluate(LIGHT, "body") < 0.02
             assert await page.evaluate(MOVING) == [0, 0]
             picture = page.locator("dish-card img").first
             assert "brightness(0.6" in await picture.evaluate("each => getComputedStyle(each).filter")
-    frames.set_clock(japan("2026-11-22T22:00"))
+    await strike(tablet, frames, japan("2026-11-22T22:00"))
     await tablet.order(SOUP["ja"])
     assert await page.evaluate(MOVING) == [0, 0]
     assert await page.evaluate("sounds") == 0
@@ -143,6 +147,7 @@ async def test_g10_the_goodbye_at_night_is_dark_too(
     screens: Screens, room: str, frames: Frames, admin: Connection
 ) -> None:
     screens.network_may_fail = True
+    frames.set_clock(japan("2026-11-21T18:30"))
     tablet = await screens.tablet(room, frames=frames)
     paint(frames, night=True)
     await expect(tablet.page.locator("html")).to_have_attribute("data-theme", "night")
@@ -162,9 +167,11 @@ async def test_g14_there_is_no_way_out_of_the_page(screens: Screens, room: str) 
         if page == "allergies":
             await tablet.home()
             await tablet.page.locator(".allergies-chip").click()
+            await expect(tablet.page.locator("allergy-view")).to_be_visible()
         if page == "review":
             await tablet.home()
             await tablet.review()
+            await expect(tablet.place_button).to_be_enabled()
         if page == "orders":
             await tablet.place_button.click()
             await expect(tablet.received).to_be_visible()
@@ -186,9 +193,11 @@ async def test_g14_a_page_whose_heart_stops_is_loaded_anew(
     screens: Screens, room: str, frames: Frames
 ) -> None:
     tablet = await _clocked(screens, room, frames)
+    await stop(tablet)
     await tablet.page.evaluate("() => { globalThis.old = true; watchdog.beat = () => {}; }")
     await tablet.page.clock.run_for(20_000)
     assert await tablet.page.evaluate("globalThis.old === true"), "twenty seconds are nothing"
+    await tablet.page.clock.resume()
     async with tablet.page.expect_navigation():
         await tablet.page.clock.run_for(16_000)
     await expect(tablet.dish(SOUP["ja"])).to_be_visible()

@@ -47,6 +47,7 @@ async def _leave_traces(tablet: Tablet) -> None:
 async def _nothing_left(tablet: Tablet) -> None:
     page = tablet.page
     await expect(page.locator("html")).to_have_attribute("lang", "ja")
+    await tablet.becomes("(await caches.keys()).length === 0")
     kept: dict[str, Any] = await page.evaluate(KEPT)
     words = " ".join(kept.pop("local"))
     assert NOTE not in words
@@ -68,16 +69,19 @@ async def test_g11_after_check_out_nothing_is_left_not_even_behind_the_back_key(
     await _leave_traces(tablet)
     await ended(tablet, admin)
     await _nothing_left(tablet)
+    await tablet.becomes("navigation.canGoForward")
     await page.go_forward()
     await expect(page.locator("notice-view h1")).to_have_text("ご滞在ありがとうございました")
     await expect(page.locator("html")).to_have_attribute("data-phase", "live")
     await admin.execute(MOVE_IN, room)
-    await expect(tablet.dish(SOUP["ja"])).to_be_visible(timeout=40_000)  # it asks every half minute
+    await expect(tablet.dish(SOUP["ja"])).to_be_visible(timeout=60_000)  # it asks every half minute
     await _nothing_left(tablet)
     await expect(page.locator(".allergies-chip")).to_have_text("アレルギー")
     await page.locator(".orders-button").click()
     await expect(page.locator(".orders-empty")).to_contain_text("まだご注文はございません")
+    await tablet.becomes("history.state?.page === 'orders'")
     await page.go_back()
+    await expect(tablet.dish(SOUP["ja"])).to_be_visible()
     await page.go_forward()
     await _nothing_left_of_orders(tablet)
 

@@ -77,7 +77,8 @@ async def playing(plan: Plan) -> AsyncIterator[None]:
         assert not task.done(), task.exception()
     finally:
         task.cancel()
-        await asyncio.wait([task])
+        await asyncio.wait([task], timeout=SECONDS)
+        assert task.done(), "the busy demo goes on"
 
 
 def dish(screen: Screen) -> dict[str, Any]:
@@ -129,7 +130,7 @@ async def test_nobody_orders_while_the_kitchen_has_enough() -> None:
         await reaches(2 * MOST_OPEN)
     finally:
         dining.cancel()
-        await asyncio.wait([dining])
+        await asyncio.wait([dining], timeout=SECONDS)
 
 
 async def test_the_visitor_bumps_at_the_same_kitchen(demo: Demo) -> None:
@@ -153,14 +154,17 @@ async def test_a_tablet_that_the_visitor_takes_is_left_to_him(demo: Demo) -> Non
     (code,) = await new_codes(demo.settings, demo.tenant_id, (ROOMS[4],))
     device = Device(demo.live.host, demo.live.port, code)
     staying = asyncio.create_task(device.stay())
-    async with asyncio.timeout(SECONDS):
-        while device.screen is None:  # noqa: ASYNC110 - it comes when it can
-            await asyncio.sleep(0.02)
-    async with await demo.screen(ROOMS[4]) as visitor:
+    try:
         async with asyncio.timeout(SECONDS):
-            await staying
-        lines = [{"menu_item_id": dish(visitor)["id"], "quantity": 1}]
-        assert (await visitor.command("order.quote", lines=lines))["quote"]["total_amount"] == 1815
+            while device.screen is None:  # noqa: ASYNC110 - it comes when it can
+                await asyncio.sleep(0.02)
+        async with await demo.screen(ROOMS[4]) as visitor:
+            async with asyncio.timeout(SECONDS):
+                await staying
+            lines = [{"menu_item_id": dish(visitor)["id"], "quantity": 1}]
+            assert (await visitor.command("order.quote", lines=lines))["quote"]["total_amount"] == 1815
+    finally:
+        staying.cancel()
 
 
 async def test_its_process_ends_with_the_demo(demo: Demo) -> None:

@@ -55,9 +55,12 @@ if TYPE_CHECKING:
     from tests.factories import Hotel
 
 CONVERGED_SECONDS = 5.0
-# Until a command is answered after a fault, and until the last ones are at the end.
+# Until a command is answered after a fault, until the last ones are at the end, and for a statement.
 _ANSWER_SECONDS = 40.0
 _POLL_SECONDS = 0.02
+# For tasks that were cancelled; a library may swallow that, so it is said again.
+_LEAVE_SECONDS = 20.0
+_AGAIN_SECONDS = 1.0
 _LISTED = 40
 _FATAL_CLOSES = {1002, 1003, 1007, 1009, 1011, 4004}
 _KINDS = frozenset({"hotel", "menu_item", "order"})
@@ -71,7 +74,7 @@ _BEGUN_BEFORE = """
 
 class Healing(Struct, frozen=True):
     """Seconds from the call of `healed` to the first answered command that was begun after it, and from there
-    until the last screen was up to date."""
+    until the last screen was up to date; those not counted in which this process itself was held up."""
 
     answered: float
     converged: float
@@ -160,7 +163,7 @@ class Load:
         A screen is up to date when it has been told of everything that its hotel's log held at that first
         answer. One that is later than `within` becomes a problem.
         """
-        called = time.monotonic()
+        called, late_before = time.monotonic(), self._lateness.seconds
 
         def first() -> float | None:
             # answers come in the order of their moments, begins do not
@@ -177,7 +180,7 @@ class Load:
                 f"{name} was not up to date {self._within:.0f} s after the service answered again"
             )
         converged = time.monotonic() - answered - (self._lateness.seconds - late)
-        return Healing(answered - called, max(0.0, converged))
+        return Healing(max(0.0, answered - called - (late - late_before)), max(0.0, converged))
 
     # the run
 
@@ -213,10 +216,15 @@ class Load:
 
     async def leave(self) -> None:
         """End all connections."""
-        for task in (*self._acting, *self._running):
-            task.cancel()
-        ended = await asyncio.gather(*self._acting, *self._running, return_exceptions=True)
+        tasks = [*self._acting, *self._running]
         self._acting, self._running = [], []
+        pending, deadline = set(tasks), time.monotonic() + _LEAVE_SECONDS
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
+            assert not pending or time.monotonic() < deadline, f"these do not end: {pending}"
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
         failed = [error for error in ended if isinstance(error, Exception)]
         self.problems += [f"the checker itself failed: {error!r}" for error in failed]
 
@@ -309,13 +317,13 @@ class Load:
 async def hush(connection: Connection, hotels: Sequence[Hotel]) -> None:
     """The hub writes by itself, of orders that wait: from now on it has nothing to say in these hotels, and
     what it has begun is waited for. Then their logs have an end. `connection` is a superuser's."""
-    await connection.execute(
-        "UPDATE app.tenants SET settings = settings || $1::text::jsonb WHERE id = ANY($2)",
-        json.dumps(_PATIENT),
-        [hotel.tenant_id for hotel in hotels],
-    )
-    now = await connection.fetchval("SELECT clock_timestamp()")
     async with asyncio.timeout(_ANSWER_SECONDS):
+        await connection.execute(
+            "UPDATE app.tenants SET settings = settings || $1::text::jsonb WHERE id = ANY($2)",
+            json.dumps(_PATIENT),
+            [hotel.tenant_id for hotel in hotels],
+        )
+        now = await connection.fetchval("SELECT clock_timestamp()")
         while True:
             if not await connection.fetchval(_BEGUN_BEFORE, now):
                 return
@@ -366,7 +374,7 @@ async def checked(
 
 @asynccontextmanager
 async def _connection(url: str) -> AsyncIterator[Connection]:
-    connection: Connection = await asyncpg.connect(url, timeout=5)
+    connection: Connection = await asyncpg.connect(url, timeout=5, command_timeout=_ANSWER_SECONDS)
     try:
         yield connection
     finally:

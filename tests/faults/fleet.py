@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from hub.web.listener import bind
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 READY_SECONDS = 30.0
+# The server gives a silent relay ten seconds; the rest is for a busy machine.
+HOLDER_SECONDS = 40.0
 
 
 class Member:
@@ -81,12 +84,19 @@ class Member:
                 connection.request("GET", "/readyz")
                 if connection.getresponse().status == 200:
                     return
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 pass
             finally:
                 connection.close()
             time.sleep(0.02)
         raise AssertionError("the hub is not ready")
+
+    def end(self) -> None:
+        """For good, in whatever state it is."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        self.listener.close()
 
 
 class Fleet:
@@ -113,18 +123,19 @@ class Fleet:
         self.members = [Member(settings, names) for _ in range(size)]
 
     def __enter__(self) -> Fleet:
-        for member in self.members:
-            member.start()
-        for member in self.members:
-            member.wait_ready()
+        with ExitStack() as stack:
+            stack.callback(self.__exit__)
+            for member in self.members:
+                member.start()
+            for member in self.members:
+                member.wait_ready()
+            stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for member in self.members:
-            if member.process is not None and member.process.poll() is None:
-                member.process.kill()
-                member.process.wait(10)
-            member.listener.close()
+        with ExitStack() as stack:
+            for member in self.members:
+                stack.callback(member.end)
 
     def address(self) -> tuple[str, int]:
         """Where a balancer would send a new connection: any member that serves."""
@@ -133,15 +144,20 @@ class Fleet:
 
 async def relay_holder(admin: Connection, fleet: Fleet) -> Member:
     """The member whose process holds the relay's lock, as soon as one does."""
-    while True:
-        name = await admin.fetchval(
-            "SELECT a.application_name FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
-            " JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()"
-            " WHERE l.locktype = 'advisory' AND l.granted AND a.usename = 'hub_relay'"
-        )
-        if name is not None:
-            pid = int(name.rpartition(" ")[2])
-            for member in fleet.members:
-                if member.pid == pid:
-                    return member
-        await asyncio.sleep(0.02)
+    name = None
+    try:
+        async with asyncio.timeout(HOLDER_SECONDS):
+            while True:
+                name = await admin.fetchval(
+                    "SELECT a.application_name FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
+                    " JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()"
+                    " WHERE l.locktype = 'advisory' AND l.granted AND a.usename = 'hub_relay'"
+                )
+                if name is not None:
+                    pid = int(name.rpartition(" ")[2])
+                    for member in fleet.members:
+                        if member.pid == pid:
+                            return member
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"no member became the relay; the lock is held by {name}") from None

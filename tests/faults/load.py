@@ -6,6 +6,8 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tests.realtime.screens import Answer
@@ -81,11 +83,31 @@ class Lateness:
     _TICK = 0.05
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self._counted = 0.0
+        self._due = float("inf")
+
+    @property
+    def seconds(self) -> float:
+        """So far, and what the tick of now is late already."""
+        return self._counted + self._late()
+
+    def _late(self) -> float:
+        late = time.monotonic() - self._due
+        return late if late > self._TICK else 0.0
 
     async def run(self) -> None:
         while True:
-            before = time.monotonic()
+            self._due = time.monotonic() + self._TICK
             await asyncio.sleep(self._TICK)
-            late = time.monotonic() - before - self._TICK
-            self.seconds += late if late > self._TICK else 0.0
+            self._counted += self._late()
+
+
+@asynccontextmanager
+async def lateness() -> AsyncIterator[Lateness]:
+    """Counted inside the block."""
+    late = Lateness()
+    counting = asyncio.create_task(late.run())
+    try:
+        yield late
+    finally:
+        counting.cancel()

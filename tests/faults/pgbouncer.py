@@ -76,9 +76,14 @@ class PgBouncer:
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
         assert self._process is not None
-        self._process.kill()
-        self._process.wait(10)
+        self.end()
         (self._directory / ".s.PGSQL.5432").unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """For good, if it has begun."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
 
     def pause(self) -> None:
         """Like PAUSE on its console: no transaction begins any more, clients wait."""
@@ -100,5 +105,5 @@ def pgbouncer(postgres: str, *, size: int) -> Iterator[PgBouncer]:
         pooler.start()
         yield pooler
     finally:
-        pooler.kill()
+        pooler.end()
         shutil.rmtree(directory)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import asyncpg
 import msgspec
 
 from hub.db.migrate import create_database, migrate
@@ -14,6 +13,7 @@ from hub.security.keyring import place
 from hub.security.sealing import MasterKeys
 from tests.conftest import MASTER_KEY, TOKEN_KEY
 from tests.factories import make_hotel
+from tests.pg_servers import connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,39 +49,27 @@ async def furnish(database_url: Callable[[str], str], redis_url: str, namespace:
 
 async def hotels_in(settings: Settings, number: int = 2) -> list[Hotel]:
     """New hotels."""
-    connection = await asyncpg.connect(settings.database_url)
-    try:
+    async with connected(settings.database_url) as connection:
         return [await make_hotel(connection) for _ in range(number)]
-    finally:
-        await connection.close()
 
 
 async def execute(url: str, sql: str, *args: object) -> None:
     """One statement, as a superuser."""
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         await connection.execute(sql, *args)
-    finally:
-        await connection.close()
 
 
 async def operations(url: str) -> set[str]:
     """The operations that a server has carried out."""
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         rows = await connection.fetch("SELECT op_id::text FROM app.idempotency")
-    finally:
-        await connection.close()
     return {row["op_id"] for row in rows}
 
 
 async def epochs(url: str) -> dict[UUID, UUID]:
     """Every tenant's epoch."""
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         rows = await connection.fetch("SELECT tenant_id, epoch FROM app.tenant_heads")
-    finally:
-        await connection.close()
     return {row["tenant_id"]: row["epoch"] for row in rows}
 
 

@@ -86,10 +86,15 @@ class Proxy:
         for writer in list(self._open):
             _reset(writer)
 
-    async def left(self) -> None:
+    async def left(self, seconds: float) -> None:
         """Wait until no connection is open any more but those that were forgotten."""
-        while here := [task for task, gate in self._serving.items() if gate is self._gate]:
-            await asyncio.wait(here, return_when=asyncio.FIRST_COMPLETED)
+        here: list[asyncio.Task[None]] = []
+        try:
+            async with asyncio.timeout(seconds):
+                while here := [task for task, gate in self._serving.items() if gate is self._gate]:
+                    await asyncio.wait(here, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            raise AssertionError(f"{len(here)} connections are still open after {seconds:.0f} s") from None
 
     # how it works
 

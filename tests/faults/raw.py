@@ -12,6 +12,8 @@ from hub.realtime.protocol import SUBPROTOCOL
 
 CONT, TEXT, BINARY, CLOSE, PING = 0x0, 0x1, 0x2, 0x8, 0x9
 _DEADLINE = 15.0
+# Until the hub has closed the connection, with whatever it says meanwhile: positions come for ever.
+_END_SECONDS = 60.0
 
 
 def frame(
@@ -72,10 +74,20 @@ class Raw:
         """Read until the connection is over; the code of the close frame (1005: it had none), None when there
         was no such frame."""
         code = None
-        while (one := await self.receive()) is not None:
-            if one[0] == CLOSE:
-                code = int.from_bytes(one[1][:2], "big") or 1005
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                while (one := await self.receive()) is not None:
+                    if one[0] == CLOSE:
+                        code = int.from_bytes(one[1][:2], "big") or 1005
+        except TimeoutError:
+            raise AssertionError("the hub does not close the connection") from None
         return code
+
+    async def until(self, words: bytes) -> None:
+        """Read until a frame holds these, or the connection is over."""
+        async with asyncio.timeout(_DEADLINE):
+            while (one := await self.receive()) is not None and words not in one[1]:
+                pass
 
 
 @asynccontextmanager
@@ -86,7 +98,12 @@ async def raw(address: tuple[str, int], *, receive_buffer: int | None = None) ->
     if receive_buffer is not None:
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     plain.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(plain, address)
+    try:
+        async with asyncio.timeout(_DEADLINE):
+            await asyncio.get_running_loop().sock_connect(plain, address)
+    except BaseException:
+        plain.close()
+        raise
     reader, writer = await asyncio.open_connection(sock=plain, limit=4096 if receive_buffer else 2**16)
     try:
         writer.write(

@@ -28,6 +28,10 @@ from hub.embedded.reach import reachable_postgres
 from hub.embedded.resolve import resolve_postgres
 
 _START_SECONDS = 30.0
+_ANSWER_SECONDS = 5.0
+# Until its log has no room left: a busy machine may write so slowly that checkpoints keep up.
+_FULL_SECONDS = 60.0
+_STOP_SECONDS = 20.0
 _BLOCK = 64 * 1024
 
 # Ends with the tests; and starts the server again when it has ended, as a service manager does.
@@ -91,7 +95,7 @@ class SmallDisk:
         deadline = time.monotonic() + _START_SECONDS
         while True:
             with suppress(*DATABASE_ERRORS):
-                (await asyncpg.connect(self.database_url("postgres"))).terminate()
+                (await asyncpg.connect(self.database_url("postgres"), timeout=_ANSWER_SECONDS)).terminate()
                 return
             assert self._process.poll() is None, (self._directory / "log").read_text()
             assert time.monotonic() < deadline, (self._directory / "log").read_text()
@@ -110,13 +114,16 @@ class SmallDisk:
 
     async def run_out(self) -> None:
         """Write to the log until the server finds no room for it."""
+        more = "SELECT pg_logical_emit_message(true, '', repeat('x', 500000)) FROM generate_series(1, 20)"
+        deadline = time.monotonic() + _FULL_SECONDS
         with suppress(*DATABASE_ERRORS):
-            connection = await asyncpg.connect(self.database_url("postgres"))
+            connection = await asyncpg.connect(self.database_url("postgres"), timeout=_ANSWER_SECONDS)
             try:
-                while True:
-                    await connection.execute("SELECT pg_logical_emit_message(true, '', repeat('x', 500000))")
+                while time.monotonic() < deadline:
+                    await connection.execute(more, timeout=_FULL_SECONDS)
             finally:
                 connection.terminate()
+            raise AssertionError("the server still finds room for its log")
 
     def empty(self) -> None:
         """Make room again."""
@@ -124,6 +131,7 @@ class SmallDisk:
 
     def stop(self) -> None:
         """With SIGQUIT: nothing of it is kept."""
+        self._process.send_signal(signal.SIGSTOP)  # it starts no other one meanwhile
         root = Path(f"/proc/{self._process.pid}/root")
         try:
             pid = int((root / str(self._data).lstrip("/") / "postmaster.pid").read_text().split()[0])
@@ -131,10 +139,19 @@ class SmallDisk:
             pid = None
         self._process.kill()
         self._process.wait(10)
+        deadline = time.monotonic() + _STOP_SECONDS
         with suppress(ProcessLookupError):
-            while pid is not None:
+            while pid is not None and self._runs(pid):
+                assert time.monotonic() < deadline, f"process {pid}, the server, does not end"
                 os.kill(pid, signal.SIGQUIT)
                 time.sleep(0.05)
+
+    def _runs(self, pid: int) -> bool:
+        """Whether the server has this number: no other process, and not a dead one that nobody has buried."""
+        try:
+            return bytes(self._data) in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return False
 
 
 @asynccontextmanager
@@ -154,9 +171,10 @@ def can_mount() -> bool:
     """Whether this user may have file systems of its own."""
     command = [*_namespace(), "mount", "-t", "tmpfs", "tmpfs", tempfile.gettempdir()]
     try:
-        return subprocess.run(command, check=False, capture_output=True).returncode == 0
-    except OSError:
+        done = subprocess.run(command, check=False, capture_output=True, timeout=_START_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
         return False
+    return done.returncode == 0
 
 
 def _namespace() -> list[str]:

@@ -94,10 +94,12 @@ async def test_silence_before_postgresql(
     async with checked(hotels, lambda: site.clients.address, lambda: settings.database_url) as load:
         await load.done(60)
         site.postgres.blackhole()
-        answered = load.answered
-        await until_ready(site.hubs.members[0].address, 503, "unavailable")
-        assert load.answered - answered < 20, "the network is not silent"
-        end(site.postgres, ending)
+        try:
+            answered = load.answered
+            await until_ready(site.hubs.members[0].address, 503, "unavailable")
+            assert load.answered - answered < 20, "the network is not silent"
+        finally:
+            end(site.postgres, ending)
         healing = await load.healed()
         assert healing.answered < CONVERGED_SECONDS
         await load.done(60)
@@ -147,8 +149,7 @@ async def test_one_of_two_hubs_has_no_database(settings: Settings, site: Site, h
         try:
             await until_ready(lonely.address, 503, "unavailable")
             lonely.leaving = True  # the balancer has seen it too
-            async with asyncio.timeout(HANDED_OVER_SECONDS):
-                await site.clients.left()
+            await site.clients.left(HANDED_OVER_SECONDS)
             await load.healed()
             await load.done(60)
         finally:
@@ -193,8 +194,10 @@ async def test_silence_before_the_clients(
         await load.done(60)
         silent_since = time.monotonic()
         site.clients.blackhole()
-        await load.until(lambda client: client.hung_up_since(silent_since))
-        end(site.clients, ending)
+        try:
+            await load.until(lambda client: client.hung_up_since(silent_since))
+        finally:
+            end(site.clients, ending)
         healing = await load.healed()
         assert healing.answered < CONVERGED_SECONDS
         await load.done(60)

@@ -4,9 +4,9 @@ could still lose."""
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 
 from hub.db.database import Database
@@ -23,7 +23,7 @@ from tests.database.waiting import age, at_once, ladder, webhook
 from tests.faults.postgres import furnish, hotels_in
 from tests.faults.test_postgres_commit import a_cancellation_arrives
 from tests.ordering import Client as Guest
-from tests.pg_servers import pg_cluster
+from tests.pg_servers import PATIENCE, connected, pg_cluster
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
@@ -76,33 +76,41 @@ async def test_a_job_that_is_stopped_shows_its_commit_to_nobody(servers: Servers
         hotels = await hotels_in(settings, 4)
         api, pool = await create_pool(settings, Role.API, 1), await create_pool(settings, Role.RELAY, 4)
         names = Names()
-        admin: Connection = await asyncpg.connect(settings.database_url)
         try:
-            database = Database(api)
-            await something_for_each(admin, database, hotels)
-            assert await admin.fetchval(WRITTEN) == [0, 0, 0, 0]
-            vault = Vault(MasterKeys((MASTER_KEY,)))
-            courier = Courier(pool, database, vault, Client(names.look, private=True), None, at_once)
-            await cluster.synchronous()
-            await asyncio.to_thread(cluster.replicas[0].kill)
-            jobs = [
-                asyncio.create_task(job)
-                for job in (
-                    ladder(pool).run(),
-                    courier.run(),
-                    Appointments(pool, at_once, COMEBACKS).run(),
-                    Silence(pool, lambda: True, utc_now).look(),
-                )
-            ]
-            await cluster.primary.until(f"SELECT ({HANGING}) = 4")
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
-            await a_cancellation_arrives(cluster)
-            assert await admin.fetchval(HANGING) == 4
-            assert await admin.fetchval(WRITTEN) == [0, 0, 0, 0]
+            async with connected(settings.database_url) as admin:
+                await something_for_each(admin, Database(api), hotels)
+                assert await admin.fetchval(WRITTEN) == [0, 0, 0, 0]
+                vault = Vault(MasterKeys((MASTER_KEY,)))
+                client = Client(names.look, private=True)
+                courier = Courier(pool, Database(api), vault, client, None, at_once)
+                await cluster.synchronous()
+                await asyncio.to_thread(cluster.replicas[0].kill)
+                jobs = [
+                    asyncio.create_task(job)
+                    for job in (
+                        ladder(pool).run(),
+                        courier.run(),
+                        Appointments(pool, at_once, COMEBACKS).run(),
+                        Silence(pool, lambda: True, utc_now).look(),
+                    )
+                ]
+                try:
+                    await cluster.primary.until(f"SELECT ({HANGING}) = 4")
+                finally:
+                    await stop(jobs)
+                await a_cancellation_arrives(cluster)
+                assert await admin.fetchval(HANGING) == 4
+                assert await admin.fetchval(WRITTEN) == [0, 0, 0, 0]
         finally:
             names.close()
-            await admin.close()
             pool.terminate()
             api.terminate()
+
+
+async def stop(jobs: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel them, and wait until they have ended."""
+    for job in jobs:
+        job.cancel()
+    _, left = await asyncio.wait(jobs, timeout=PATIENCE)
+    assert not left, f"{len(left)} jobs go on"
+    await asyncio.gather(*jobs, return_exceptions=True)

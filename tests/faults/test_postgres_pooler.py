@@ -88,7 +88,7 @@ async def test_two_tenants_on_one_connection(postgres: PgServer, direct: Setting
 
             await asyncio.gather(*(look(number) for number in range(6)))
         finally:
-            await pool.close()
+            pool.terminate()
     assert len(backends) == 1
 
 
@@ -126,7 +126,7 @@ async def test_a_pooler_that_forgets_statements_is_no_internal_error(
             with pytest.raises(Unavailable):
                 await backend()
         finally:
-            await pool.close()
+            pool.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +150,10 @@ async def killed(pooler: PgBouncer, _: Live) -> None:
 async def paused(pooler: PgBouncer, hub: Live) -> None:
     """Whoever asks waits, until the hub has noticed."""
     pooler.pause()
-    await until_ready((hub.host, hub.port), 503, "unavailable")
-    pooler.resume()
+    try:
+        await until_ready((hub.host, hub.port), 503, "unavailable")
+    finally:
+        pooler.resume()
 
 
 @pytest.mark.parametrize("fault", [killed, paused])

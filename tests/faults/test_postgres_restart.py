@@ -75,8 +75,10 @@ async def silence(postgres: PgServer) -> None:
     """Connections stay and nobody answers, for longer than the hub waits for a statement. Screens are told
     nothing meanwhile, for nobody knows whether they are right: they look for a better place by and by."""
     await asyncio.to_thread(postgres.freeze)
-    await asyncio.sleep(COMMIT_SECONDS + 1)  # the fault itself: the longest of the hub's patiences
-    await asyncio.to_thread(postgres.thaw)
+    try:
+        await asyncio.sleep(COMMIT_SECONDS + 1)  # the fault itself: the longest of the hub's patiences
+    finally:
+        await asyncio.to_thread(postgres.thaw)
 
 
 @pytest.mark.parametrize("fault", [fast, immediate, crash, silence])

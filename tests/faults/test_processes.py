@@ -1,5 +1,4 @@
-"""Processes that die or stand still, with guests and cooks at work: a hub, the relay's holder, Redis; and two
-hubs that are replaced one after the other."""
+"""Processes that die or stand still, with guests and cooks at work: a hub, the relay's holder, Redis."""
 
 from __future__ import annotations
 
@@ -54,14 +53,16 @@ async def test_a_hub_is_killed(
         await load.done(60)
         victim = (await roles(admin, fleet))[0 if relay else 1]
         await asyncio.to_thread(victim.kill)
-        # the other one serves everybody, at once
-        healing = await load.healed()
-        assert healing.answered < 3
-        await load.done(60)
-        if relay:
-            assert await relay_holder(admin, fleet) is not victim
-        victim.start()
-        await asyncio.to_thread(victim.wait_ready)
+        try:
+            # the other one serves everybody, at once
+            healing = await load.healed()
+            assert healing.answered < 3
+            await load.done(60)
+            if relay:
+                assert await relay_holder(admin, fleet) is not victim
+        finally:
+            victim.start()
+            await asyncio.to_thread(victim.wait_ready)
         await load.done(60)
 
 
@@ -113,27 +114,3 @@ async def test_redis_dies_or_stands_still(
                 os.kill(pid, signal.SIGCONT)
         await load.healed()
         await load.done(60)
-
-
-async def test_hubs_are_replaced_one_after_the_other(
-    settings: Settings, fleet: Fleet, hotels: list[Hotel]
-) -> None:
-    """Nobody gets more than a goodbye, and no command is lost."""
-    async with checked(hotels, fleet.address, lambda: settings.database_url) as load:
-        await load.done(60)
-        for member in fleet.members:
-            member.leaving = True
-            assert await asyncio.to_thread(member.stop) == 0
-            member.start()
-            await asyncio.to_thread(member.wait_ready)
-            member.leaving = False
-            await load.done(60)
-            await load.healed()
-        ends = [
-            (line.body["code"], client.journal[max(0, n - 3) : n])
-            for client in load.clients
-            for n, line in enumerate(client.journal)
-            if line.kind == "close"
-        ]
-        assert ends
-        assert not [end for end in ends if end[0] != 4001], "nobody was cut off without a word"

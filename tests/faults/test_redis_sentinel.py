@@ -30,7 +30,7 @@ async def test_screens_outlive_the_primary(
     how: str, settings: Settings, hotel: Hotel, sentinels: SentinelSet
 ) -> None:
     async with pair(settings, sentinels.url, hotel) as hubs:
-        old = sentinels.primary()
+        old = await asyncio.to_thread(sentinels.primary)
         await asyncio.to_thread(old.kill if how == "kill" else old.freeze)
         new = await asyncio.to_thread(sentinels.failed_over, old)
         await hubs.healed()
@@ -48,7 +48,7 @@ async def test_screens_outlive_the_primary(
 async def test_a_failover_in_order(settings: Settings, hotel: Hotel, sentinels: SentinelSet) -> None:
     async with pair(settings, sentinels.url, hotel) as hubs:
         for _ in range(2):
-            old = sentinels.primary()
+            old = await asyncio.to_thread(sentinels.primary)
             await asyncio.to_thread(sentinels.fail_over)
             new = await asyncio.to_thread(sentinels.failed_over, old)
             await hubs.healed()

@@ -100,8 +100,7 @@ async def ended(live: Live, data: bytes, greeting: bytes | None) -> int | None:
     async with raw((live.host, live.port)) as one:
         if greeting is not None:
             await one.send(greeting)
-            while (heard := await one.receive()) and b'"position"' not in heard[1]:
-                pass
+            await one.until(b'"position"')
         await one.send(data)
         return await one.end()
 

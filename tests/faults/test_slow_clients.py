@@ -17,7 +17,7 @@ import pytest
 
 from tests.factories import make_hotel
 from tests.faults import truth
-from tests.faults.checker import checked
+from tests.faults.checker import Load, checked
 from tests.faults.client import Client
 from tests.faults.fleet import Fleet, Member
 from tests.faults.proxy import Proxy
@@ -93,6 +93,12 @@ async def until(condition: Callable[[], bool], seconds: float, what: str) -> Non
         await asyncio.sleep(0.05)
 
 
+async def all_there(hub: Member, load: Load) -> int:
+    """How many connections the hub has when it has those of the load and no other."""
+    await until(lambda: descriptors(hub) == len(load.clients), 10, "others are there, or not all of them")
+    return len(load.clients)
+
+
 async def pour(admin: Connection, hotel: Hotel, megabytes: float) -> None:
     """Events for everybody in the hotel."""
     text = "あ" * 600
@@ -112,7 +118,8 @@ async def test_those_who_never_read(
     hotel = await make_hotel(admin, rooms=24)
     async with checked([hotel], lambda: hub.address, lambda: settings.database_url) as load:
         await load.done(20)
-        open_before, memory_before = descriptors(hub), resident(hub)
+        open_before = await all_there(hub, load)
+        memory_before = resident(hub)
         async with AsyncExitStack() as stack:
             for room in range(4, 24):
                 one = await stack.enter_async_context(raw(hub.address, receive_buffer=4096))
@@ -155,7 +162,8 @@ async def test_a_thousand_who_never_say_hello(settings: Settings, admin: Connect
     hotel = await make_hotel(admin)
     async with checked([hotel], lambda: hub.address, lambda: settings.database_url) as load:
         await load.done(20)
-        open_before, memory_before = descriptors(hub), resident(hub)
+        open_before = await all_there(hub, load)
+        memory_before = resident(hub)
         async with AsyncExitStack() as stack:
             silent = [await stack.enter_async_context(raw(hub.address)) for _ in range(1000)]
             await load.done(20)
@@ -177,7 +185,7 @@ async def test_a_thousand_who_never_say_anything(settings: Settings, admin: Conn
     hotel = await make_hotel(admin)
     async with checked([hotel], lambda: hub.address, lambda: settings.database_url) as load:
         await load.done(20)
-        open_before = descriptors(hub)
+        open_before = await all_there(hub, load)
         writers = [(await asyncio.open_connection(*hub.address))[1] for _ in range(1000)]
         try:
             await load.done(20)

@@ -125,4 +125,4 @@ async def test_a_wrong_setting_stops_the_supervisor(settings: Settings) -> None:
     try:
         assert await asyncio.to_thread(member.process.wait, 20) == 2
     finally:
-        member.listener.close()
+        member.end()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from tests.faults.load import lateness
 from tests.realtime.screens import DEADLINE, Document, Screen
 
 if TYPE_CHECKING:
@@ -29,9 +30,13 @@ def ready(address: tuple[str, int]) -> tuple[int, str]:
 
 
 async def until_ready(address: tuple[str, int], status: int, state: str) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while await asyncio.to_thread(ready, address) != (status, state):  # noqa: ASYNC110 - it is over there
-            await asyncio.sleep(0.05)
+    said: object = "nothing"
+    try:
+        async with asyncio.timeout(DEADLINE):
+            while (said := await asyncio.to_thread(ready, address)) != (status, state):  # noqa: ASYNC110 - over there
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"not {state} within {DEADLINE:.0f} s: it says {said}") from None
 
 
 def soup(hotel: Hotel) -> list[Document]:
@@ -57,9 +62,11 @@ def said_goodbye(one: Screen) -> Callable[[], bool]:
 
 
 async def order_and_see(guest: Screen, hotel: Hotel, *others: Screen) -> float:
-    """Place an order; seconds from the reply until the last of the others shows it."""
+    """Place an order; seconds from the reply until the last of the others shows it, but those in which this
+    process itself was held up."""
     order = (await guest.command("order.place", lines=soup(hotel)))["order"]
-    started = time.monotonic()
-    for other in others:
-        await other.until(has(other, order["id"]))
-    return time.monotonic() - started
+    async with lateness() as late:
+        started = time.monotonic()
+        for other in others:
+            await other.until(has(other, order["id"]))
+        return time.monotonic() - started - late.seconds

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,15 +84,23 @@ async def house(process: Process) -> AsyncIterator[Screen]:
 
         async def paint() -> None:
             while True:
-                await screen.wait(lambda: any(True for _ in unseen(screen)))
-                await screen.command("order.seen", order_ids=list(unseen(screen)))
+                await until(screen, lambda: bool(unseen(screen)))
+                await screen.command("order.seen", order_ids=unseen(screen))
 
         painting = asyncio.create_task(paint())
         try:
             yield screen
         finally:
             painting.cancel()
-            await asyncio.wait([painting])
+            await asyncio.wait([painting], timeout=SECONDS)
+
+
+async def until(screen: Screen, condition: Callable[[], bool]) -> None:
+    """As the screen waits, again and again: on a busy machine nothing may come for long."""
+    async with asyncio.timeout(SECONDS):
+        while not condition():
+            with contextlib.suppress(TimeoutError):
+                await screen.wait(condition)
 
 
 def unseen(screen: Screen) -> list[str]:

@@ -17,7 +17,7 @@ from hub.rehearse import command, screens, source
 from hub.rehearse.command import Options
 from hub.rehearse.script import Line, Ordered, read, write
 from tests.realtime.conftest import running
-from tests.rehearse.commands import house, rehearse, said, unseen, use
+from tests.rehearse.commands import house, rehearse, said, unseen, until, use
 
 if TYPE_CHECKING:
     from hub.db.pool import Connection
@@ -68,7 +68,7 @@ async def test_a_recording_on_a_hub_of_its_own_until_ctrl_c(settings: Settings, 
     evening = recording(tmp_path, 0, 1, 3000)
     options = ("--from", str(evening), "--speed", "1", "--port", "0", "--by-hand")
     async with rehearse(settings, *options) as process, house(process) as kitchen:
-        await kitchen.wait(lambda: len(kitchen.documents.get("order", {})) == 2 and not unseen(kitchen))
+        await until(kitchen, lambda: len(kitchen.documents.get("order", {})) == 2 and not unseen(kitchen))
         process.send_signal(signal.SIGINT)
         code, words = await said(process)
     assert code == 0, words

@@ -18,7 +18,7 @@ from hub.log.store import BECOME_RELAY
 from hub.rehearse import place, source
 from hub.rehearse.script import Line, Ordered, write
 from tests.realtime.conftest import running
-from tests.rehearse.commands import environ, house, rehearse, use
+from tests.rehearse.commands import environ, house, rehearse, until, use
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ async def test_its_own_hub_never_leads_in_somebodys_database(
     """Nobody leads here: a candidate would have begun at once, with the settings of this shell."""
     arguments = ("--from", str(evening(tmp_path)), "--speed", "1", "--by-hand")
     async with rehearse(settings, *arguments) as process, house(process) as kitchen:
-        await kitchen.wait(lambda: len(kitchen.documents.get("order", {})) == 1)
+        await until(kitchen, lambda: len(kitchen.documents.get("order", {})) == 1)
         assert await admin.fetchval(BECOME_RELAY.text), "the place of the relay is free"
         await admin.execute("SELECT pg_advisory_unlock_all()")
 

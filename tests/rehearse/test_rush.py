@@ -21,6 +21,7 @@ from hub.rehearse.sandbox import Sandbox, prepare
 from hub.rehearse.screens import arrived
 from hub.rehearse.script import Line, Ordered, Script
 from tests.realtime.conftest import running
+from tests.rehearse.commands import until
 
 if TYPE_CHECKING:
     from hub.settings import Settings
@@ -62,7 +63,7 @@ async def house(live: Live, sandbox: Sandbox) -> AsyncIterator[Screen]:
             assert not painting.done(), painting.exception()
         finally:
             painting.cancel()
-            await asyncio.wait([painting])
+            await asyncio.wait([painting], timeout=SECONDS)
 
 
 async def played(rush: Rush, stop: asyncio.Event | None = None) -> Outcome:
@@ -121,12 +122,14 @@ async def test_people_bump_by_hand_and_end_it_when_they_like(settings: Settings,
     stop = asyncio.Event()
     async with house(live, sandbox) as kitchen:
         playing = asyncio.create_task(played(rush, stop))
-        await kitchen.wait(lambda: len(kitchen.documents.get("order", {})) == 2)
-        first = next(iter(kitchen.documents["order"]))
-        for to in ("cooking", "ready", "delivering", "delivered"):
-            await kitchen.command("order.advance", order_id=first, to=to)
-        await kitchen.wait(lambda: kitchen.documents["order"][first]["status"] == "delivered")
-        stop.set()
+        try:
+            await until(kitchen, lambda: len(kitchen.documents.get("order", {})) == 2)
+            first = next(iter(kitchen.documents["order"]))
+            for to in ("cooking", "ready", "delivering", "delivered"):
+                await kitchen.command("order.advance", order_id=first, to=to)
+            await until(kitchen, lambda: kitchen.documents["order"][first]["status"] == "delivered")
+        finally:
+            stop.set()
         outcome = await playing
     assert outcome.confirmed == 2
     assert [course.over for course in outcome.courses.values()].count(True) == 1
@@ -137,7 +140,8 @@ async def test_a_crew_that_loses_its_screen_ends_it(settings: Settings, live: Li
     evening = replace(script("lost", 3), orders=[Ordered(3600.0, 1, [Line("soup-onion", 1)])])
     sandbox = await prepare(settings, evening, 1, 600)
     rush = Rush(Address(live.host, live.port), sandbox, evening, speed=1.0, crew=True, seed=3)
-    await rush.join()
+    async with asyncio.timeout(SECONDS):
+        await rush.join()
     try:
         playing = asyncio.create_task(rush.play(asyncio.Event(), lambda _: None))
         async with Screen(live.host, live.port, sandbox.crew.token):  # the newest one takes the place
