@@ -17,7 +17,7 @@ from tests.ports import free_port
 if TYPE_CHECKING:
     from hub.settings import Settings
 
-_SECONDS = 30.0
+_SECONDS = 45.0
 
 
 class HubProcess:
@@ -54,6 +54,13 @@ class HubProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "hub", "serve", "--port", str(self.port), env=environ
         )
+        try:
+            await self._ready(self._process)
+        except BaseException:
+            await self.kill()  # or the next test would take it for one that serves
+            raise
+
+    async def _ready(self, process: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(_SECONDS), httpx.AsyncClient() as client:
             while True:
                 try:
@@ -61,8 +68,8 @@ class HubProcess:
                         return
                 except httpx.TransportError:
                     pass
-                if self._process.returncode is not None:
-                    raise RuntimeError(f"hub serve ended with {self._process.returncode}")
+                if process.returncode is not None:
+                    raise RuntimeError(f"hub serve ended with {process.returncode}")
                 await asyncio.sleep(0.05)
 
     async def ensure(self) -> None:

@@ -198,10 +198,8 @@ class Tablet(Screen):
         return card.last
 
     async def add(self, name: str, times: int = 1) -> None:
-        """Touch the button of a dish; a second touch adds to what the first one has drawn."""
-        for touch in range(times):
-            if touch > 0:
-                await self.drawn()
+        """Touch the button of a dish."""
+        for _ in range(times):
             await self.dish(name).locator(".more").click()
 
     async def open(self, name: str) -> None:

@@ -66,6 +66,19 @@ async def test_g1_a_tap_is_answered_within_a_tenth_of_a_second(screens: Screens,
     assert min(took) < 100
 
 
+async def test_every_tap_counts_however_slowly_the_tablet_draws(screens: Screens, room: str) -> None:
+    tablet = await screens.tablet(room)
+    cart = tablet.page.locator("cart-panel .cart-lines li")
+    for button, count, taps in ((".more", 3, 3), (".more", 99, 99), (".less", 97, 2), (".less", 0, 99)):
+        await tablet.dish(SOUP["ja"]).locator(button).evaluate(
+            "(button, taps) => { for (let tap = 0; tap < taps; tap += 1) button.click(); }", taps
+        )
+        if count > 0:
+            await expect(cart.locator(".step-count")).to_have_text(str(count))
+        else:
+            await expect(cart).to_have_count(0)
+
+
 async def test_g13_nothing_moves_while_the_pictures_come(screens: Screens, room: str, frames: Frames) -> None:
     def another_form(item: dict[str, Any]) -> None:
         if item["is_featured"]:

@@ -11,7 +11,8 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.web.listener import bind
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 READY_SECONDS = 30.0
 # The server gives a silent relay ten seconds; the rest is for a busy machine.
 HOLDER_SECONDS = 40.0
+_LISTENING = "0A"  # in /proc/net/tcp
 
 
 class Member:
@@ -140,6 +142,17 @@ class Fleet:
     def address(self) -> tuple[str, int]:
         """Where a balancer would send a new connection: any member that serves."""
         return random.choice([member for member in self.members if member.serves] or self.members).address
+
+
+def connections(pid: int, port: int) -> int:
+    """How many a process has that clients have made to this port."""
+    owned = set()
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # it was closed meanwhile
+            owned.add(str(one.readlink()).removeprefix("socket:[").removesuffix("]"))
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    at = f":{port:04X}"
+    return sum(row[1].endswith(at) and row[3] != _LISTENING and row[9] in owned for row in rows)
 
 
 async def relay_holder(admin: Connection, fleet: Fleet) -> Member:

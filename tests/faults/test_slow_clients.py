@@ -9,7 +9,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from tests.factories import make_hotel
 from tests.faults import truth
 from tests.faults.checker import Load, checked
 from tests.faults.client import Client
-from tests.faults.fleet import Fleet, Member
+from tests.faults.fleet import Fleet, Member, connections
 from tests.faults.proxy import Proxy
 from tests.faults.raw import TEXT, frame, raw
 from tests.ops.metrics import Scrape
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
-LISTENING = "0A"  # in /proc/net/tcp
 HELLO_SECONDS, LAGGING_SECONDS, OUTBOUND = 2.0, 2.0, 65_536
 # The kernel's two buffers, what the hub lets wait, and something for the allocator: of each slow peer.
 PEER_BYTES = 1 << 20
@@ -65,13 +64,7 @@ def hub(settings: Settings, metrics_port: int) -> Iterator[Member]:
 
 def descriptors(hub: Member) -> int:
     """Of connections that clients have made to it."""
-    owned = set()
-    for one in Path(f"/proc/{hub.pid}/fd").iterdir():
-        with suppress(OSError):  # it was closed meanwhile
-            owned.add(str(one.readlink()).removeprefix("socket:[").removesuffix("]"))
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
-    port = f":{hub.address[1]:04X}"
-    return sum(row[1].endswith(port) and row[3] != LISTENING and row[9] in owned for row in rows)
+    return connections(hub.pid, hub.address[1])
 
 
 def too_slow(port: int) -> float:

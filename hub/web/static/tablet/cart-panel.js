@@ -72,9 +72,12 @@ export class CartPanel extends HTMLElement {
       h("span", { class: "line-name" }, name),
       h("span", { class: "line-options" }, item ? optionsText(i18n, item, line.options) : ""),
       h("span", { class: "line-price" }),
-      stepper(i18n, name, (quantity) => {
-        if (quantity === 0) settling(this.#lines);
-        basket.setQuantity(lineKey(line), quantity);
+      stepper(i18n, name, {
+        now: () => basket.quantity(lineKey(line)),
+        change: (quantity) => {
+          if (quantity === 0) settling(this.#lines);
+          basket.setQuantity(lineKey(line), quantity);
+        },
       }),
       h("p", { class: "line-problem" }),
     );

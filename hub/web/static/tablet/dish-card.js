@@ -58,7 +58,7 @@ export class DishCard extends HTMLElement {
 
   /** What only the document and the language change. */
   #write(item) {
-    const { i18n } = this.#app;
+    const { basket, i18n } = this.#app;
     const name = i18n.of(item, "name");
     const pictured = this.#item?.image_url === item.image_url && this.#language === i18n.language;
     this.#item = item;
@@ -77,7 +77,8 @@ export class DishCard extends HTMLElement {
     this.#choose.setAttribute("aria-label", i18n.text("choose.item", { name }));
     this.#writeAllergens(item);
     const plain = item.options.length === 0;
-    this.#stepper = plain ? stepper(i18n, name, (quantity) => this.#change(quantity)) : null;
+    const now = () => basket.quantityOf(item.id);
+    this.#stepper = plain ? stepper(i18n, name, { now, change: (quantity) => this.#change(quantity) }) : null;
     this.#action.replaceChildren(this.#stepper ?? this.#choose, this.#away);
   }
 

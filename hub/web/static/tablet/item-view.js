@@ -110,7 +110,7 @@ export class ItemView extends HTMLElement {
       this.#quantity = quantity;
       this.#app.render();
     };
-    this.#step.replaceChildren(stepper(i18n, name, change, { least: 1 }));
+    this.#step.replaceChildren(stepper(i18n, name, { now: () => this.#quantity, change, least: 1 }));
   }
 
   #take() {

@@ -38,7 +38,7 @@ export function reviewLine(app, line, item) {
     h("p", { class: "warning" }),
     h("div", { class: "line-tools" },
       note,
-      stepper(i18n, name, (quantity) => basket.setQuantity(key, quantity), { least: 1 }), remove));
+      stepper(i18n, name, { now: () => basket.quantity(key), change: (quantity) => basket.setQuantity(key, quantity), least: 1 }), remove));
 }
 
 function noteField({ i18n, basket }, line, key) {
