@@ -70,8 +70,10 @@ async def test_every_tap_counts_however_slowly_the_tablet_draws(screens: Screens
     tablet = await screens.tablet(room)
     cart = tablet.page.locator("cart-panel .cart-lines li")
     for button, count, taps in ((".more", 3, 3), (".more", 99, 99), (".less", 97, 2), (".less", 0, 99)):
-        await tablet.dish(SOUP["ja"]).locator(button).evaluate(
-            "(button, taps) => { for (let tap = 0; tap < taps; tap += 1) button.click(); }", taps
+        await (
+            tablet.dish(SOUP["ja"])
+            .locator(button)
+            .evaluate("(button, taps) => { for (let tap = 0; tap < taps; tap += 1) button.click(); }", taps)
         )
         if count > 0:
             await expect(cart.locator(".step-count")).to_have_text(str(count))
