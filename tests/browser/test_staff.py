@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -285,6 +286,38 @@ async def test_the_end_of_a_session_takes_nothing_that_was_typed(
     await expect(desk.panel.locator("input[name=guest_name]")).to_have_value("Ada Lovelace")
     await desk.panel.locator("button.primary").click()
     await expect(desk.row("Annex 1")).to_contain_text("Ada Lovelace")
+
+
+async def test_a_guest_who_is_checked_in_while_the_rooms_are_asked_for_stands_in_the_list(
+    screens: Screens, admin: Connection, tmp_path: Path
+) -> None:
+    who = await hire(admin, screens, "front")
+    desk = await open_desk(screens, tmp_path, "en")
+    asked, checked_in = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        if route.request.method == "POST":
+            answer = await route.fetch()
+            checked_in.set()
+            await route.fulfill(response=answer)
+        elif checked_in.is_set():
+            await route.continue_()
+        else:  # answered before the check-in, and long on its way
+            answer = await route.fetch()
+            asked.set()
+            await checked_in.wait()
+            await route.fulfill(response=answer)
+
+    await desk.page.route("**/api/v1/stays", late)
+    await desk.enter(who)
+    await asyncio.wait_for(asked.wait(), 15)
+    await desk.page.locator("rooms-view .list-head > .quiet").click()
+    await desk.panel.locator("input[name=room_number]").fill("Annex 2")
+    await desk.panel.locator("input[name=guest_name]").fill("Grace Hopper")
+    await desk.panel.locator("button.primary").click()
+    # the lists are asked for again after fifteen seconds anyway
+    await expect(desk.row("Annex 2")).to_contain_text("Grace Hopper", timeout=10_000)
+    await expect(desk.panel).to_contain_text("Grace Hopper")
 
 
 async def test_a_new_password_by_the_code_of_a_letter(

@@ -3,6 +3,7 @@ import { browserOf } from "./browsers.js";
 import { confirm } from "./confirm.js";
 import { factorSetup } from "./factor-setup.js";
 import { button, Field, Form } from "./form.js";
+import { newest } from "./newest.js";
 import { showProblem } from "./problems.js";
 import { moment, say, text } from "./words.js";
 
@@ -14,6 +15,7 @@ export class AccountView extends HTMLElement {
   #factor = h("section", { class: "card" });
   #factorState = null;
   #sessions = h("ul", { class: "sessions" });
+  #newest = newest();
   #problem = h("p", { class: "alert", role: "alert", hidden: true });
 
   attach(app) {
@@ -109,8 +111,8 @@ export class AccountView extends HTMLElement {
   async #loadSessions() {
     showProblem(this.#problem, null);
     try {
-      const { sessions } = await this.#app.session.call("GET", `${BASE}/sessions`);
-      this.#sessions.replaceChildren(...sessions.map((each) => this.#session(each)));
+      const found = await this.#newest(() => this.#app.session.call("GET", `${BASE}/sessions`));
+      if (found !== null) this.#sessions.replaceChildren(...found.sessions.map((each) => this.#session(each)));
     } catch (problem) {
       if (problem.name !== "Problem") throw problem;
       showProblem(this.#problem, problem);

@@ -16,7 +16,8 @@ export class Live extends EventTarget {
 
   #session;
   #timer = null;
-  #asking = null;
+  #asking = Promise.resolve(); // the last question; another is asked when it has ended
+  #next = null; // the question that has not gone out yet, for all who want one
   #keenUntil = 0;
 
   constructor(session) {
@@ -45,14 +46,25 @@ export class Live extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Resolves when the lists are as the hub has them now, or the question failed. */
+  /**
+   * Resolves when the lists are as the hub has them at this call or later, or the question failed. A question that is
+   * under way may have been answered before what the caller has just changed, so it does not serve: the next one does.
+   */
   refresh() {
+    this.#next ??= this.#turn();
+    return this.#next;
+  }
+
+  async #turn() {
+    await this.#asking.catch(() => {}); // whoever asked it has been told
+    this.#next = null;
     clearTimeout(this.#timer);
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = null;
-      this.#later();
-    });
-    return this.#asking;
+    this.#asking = this.#ask();
+    try {
+      await this.#asking;
+    } finally {
+      if (this.#next === null) this.#later();
+    }
   }
 
   async #ask() {

@@ -1,6 +1,7 @@
 import { h } from "../../dom.js";
 import { confirm } from "../confirm.js";
 import { button, Field, Form } from "../form.js";
+import { newest } from "../newest.js";
 import { showProblem } from "../problems.js";
 import { moment, say, text } from "../words.js";
 
@@ -17,6 +18,7 @@ export class HooksPanel {
   #secret = h("div", { class: "secret-once", hidden: true });
   #list = h("ul", { class: "hooks" });
   #place = h("div");
+  #newest = newest();
   #shown = 0; // which showing of this panel an answer belongs to
 
   constructor(app, side) {
@@ -46,7 +48,9 @@ export class HooksPanel {
 
   async #load() {
     await this.#try(async () => {
-      const { webhooks } = await this.#app.session.call("GET", PATH);
+      const found = await this.#newest(() => this.#app.session.call("GET", PATH));
+      if (found === null) return;
+      const { webhooks } = found;
       this.#list.replaceChildren(...(webhooks.length === 0 ? [text("li.hint", "hooks.none")] : webhooks.map((each) => this.#card(each))));
     });
   }
