@@ -33,12 +33,13 @@ class Frames:
     `commands` are the command frames that the page has sent. `change(kind, f)` lets every document of a kind
     pass through `f`, those that have come already too, and as "principal" whom the hub takes the page for.
     `answer(name, f)` answers a command with `f(args)`, which may raise `Refusal`. `set_clock` moves the hub's
-    time forward. `mute` lets a new line open and never say a word.
+    time forward. `mute` lets a new line open and never say a word; `hold(type)` keeps frames of a type back.
     """
 
     def __init__(self) -> None:
         self.commands: list[Document] = []
         self.mute = False
+        self._held: dict[str, int] = {}
         self._ahead = timedelta()
         self._changes: dict[str, list[Callable[[Document], None]]] = {}
         self._answers: dict[str, Answer] = {}
@@ -82,6 +83,14 @@ class Frames:
     async def until_sent(self, command: str, times: int) -> None:
         """Wait until the page has sent a command so often."""
         await self._until(lambda: len(self.sent(command)) >= times)
+
+    def hold(self, frame_type: str) -> None:
+        """No frame of this type arrives from now on."""
+        self._held[frame_type] = 0
+
+    async def until_held(self, frame_type: str) -> None:
+        """Wait until the hub has sent a frame that was held: all before it have been passed on."""
+        await self._until(lambda: self._held[frame_type] > 0)
 
     async def until_known(self, kind: str) -> None:
         """Wait until the hub has sent a document of this kind: the answer to a command overtakes the event,
@@ -131,7 +140,11 @@ class Frames:
             self._position = {"epoch": frame["epoch"], "seq": frame["seq"]}
         elif frame["type"] == "event":
             self._position["seq"] = frame["seq"]
-        page.send(msgspec.json.encode(frame).decode())
+        if frame["type"] in self._held:
+            self._held[frame["type"]] += 1
+            self._passed.set()
+        else:
+            page.send(msgspec.json.encode(frame).decode())
 
     def _said(self, page: WebSocketRoute, hub: WebSocketRoute, text: str | bytes) -> None:
         frame = msgspec.json.decode(text)

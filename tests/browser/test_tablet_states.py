@@ -126,6 +126,22 @@ async def test_g7_a_menu_from_the_last_visit_says_after_a_moment_that_there_is_n
     await expect(tablet.banner).to_contain_text("ただいまオフラインです", timeout=BACK)
 
 
+async def test_a_slow_start_is_not_a_lost_line(screens: Screens, room: str, frames: Frames) -> None:
+    tablet = await screens.tablet(room, frames=frames, clock=True)
+    await tablet.becomes("localStorage.getItem('hub.tablet.menu') !== null")
+    clock = tablet.page.clock
+    await clock.pause_at(await tablet.page.evaluate("Date.now() / 1000 + 10"))
+    frames.hold("position")
+    await tablet.page.reload()
+    await frames.until_held("position")  # so the page knows whose tablet it is, but not that it is up to date
+    await clock.run_for(3_000)
+    frames.tell()
+    await clock.run_for(100)
+    await expect(tablet.banner).to_be_hidden()
+    await clock.run_for(1_500)
+    await expect(tablet.banner).to_contain_text("ただいまオフラインです")
+
+
 async def test_before_the_hub_has_said_whose_stay_it_is_nothing_that_is_kept_can_be_changed(
     screens: Screens, room: str, frames: Frames
 ) -> None:

@@ -257,7 +257,7 @@ class Tablet {
     const notice = this.#noticeName;
     const lostMs = this.#lostAt === null ? 0 : performance.now() - this.#lostAt;
     this.#bar.show(notice === null);
-    const patience = hub.principal === null ? CONNECTING_MS : BLIP_MS;
+    const patience = this.#resumed ? BLIP_MS : CONNECTING_MS;
     this.#banner.show(notice === null, { offline: !hub.live && lostMs >= patience });
     this.#pairing.show(notice === "unpaired");
     this.#notice.hidden = notice === null || notice === "unpaired";
