@@ -6,20 +6,28 @@
 DO $roles$
 DECLARE
     wanted record;
+    -- Who vanishes without a word, with locks held: between the parts of a statement the server counts neither the
+    -- time of a statement nor that of an idle transaction, and TCP gives up after two hours. PostgreSQL 17 ends
+    -- whatever is open for too long; before, what TCP does not notice stays.
+    bounded CONSTANT boolean = current_setting('server_version_num')::integer >= 170000;
+    vanishing CONSTANT text[] = ARRAY['tcp_keepalives_idle=10', 'tcp_keepalives_interval=5',
+                                      'tcp_keepalives_count=3', 'tcp_user_timeout=25s'];
+    serving CONSTANT text[] = ARRAY['statement_timeout=5s', 'lock_timeout=2s',
+                                    'idle_in_transaction_session_timeout=5s']
+        || vanishing || CASE WHEN bounded THEN ARRAY['transaction_timeout=15s'] END;
+    managing CONSTANT text[] = ARRAY['statement_timeout=30s', 'lock_timeout=2s']
+        || vanishing || CASE WHEN bounded THEN ARRAY['transaction_timeout=2min'] END;
 BEGIN
     FOR wanted IN
         SELECT * FROM (VALUES
             -- name, login, bypasses row-level security, settings at login
-            ('hub_owner',    false, false, NULL),
+            ('hub_owner',    false, false, NULL::text[]),
             ('hub_log',      false, false, NULL),
             ('hub_migrator', true,  false, NULL),
-            ('hub_api',      true,  false,
-             ARRAY['statement_timeout=5s', 'lock_timeout=2s', 'idle_in_transaction_session_timeout=5s']),
-            ('hub_relay',    true,  false,
-             ARRAY['statement_timeout=5s', 'lock_timeout=2s', 'idle_in_transaction_session_timeout=5s']),
-            ('hub_auth',     true,  false,
-             ARRAY['statement_timeout=5s', 'lock_timeout=2s', 'idle_in_transaction_session_timeout=5s']),
-            ('hub_admin',    true,  false, ARRAY['statement_timeout=30s', 'lock_timeout=2s']),
+            ('hub_api',      true,  false, serving),
+            ('hub_relay',    true,  false, serving),
+            ('hub_auth',     true,  false, serving),
+            ('hub_admin',    true,  false, managing),
             ('hub_backup',   true,  true,  NULL)
         ) AS role (name, login, bypass, settings)
     LOOP

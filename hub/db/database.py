@@ -50,6 +50,8 @@ _LOST: Final = (
 _BUSY: Final = (
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
+    asyncpg.TransactionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InsufficientResourcesError,  # connections, memory, disk
     asyncpg.ReadOnlySQLTransactionError,  # a primary that has become a standby
     asyncpg.InvalidSQLStatementNameError,  # a pooler that forgets statements: HUB_STATEMENT_CACHE=0

@@ -185,9 +185,14 @@ async def test_roles_are_ordinary_and_do_not_wait_for_ever(admin: Connection, ro
         role,
     )
     assert row is not None
-    settings = {"statement_timeout=5s", "lock_timeout=2s", "idle_in_transaction_session_timeout=5s"}
+    settings = {"lock_timeout=2s", "tcp_keepalives_idle=10", "tcp_keepalives_interval=5"}
+    settings |= {"tcp_keepalives_count=3", "tcp_user_timeout=25s"}
     if role == "hub_admin":
-        settings = {"statement_timeout=30s", "lock_timeout=2s"}
+        settings |= {"statement_timeout=30s"}
+    else:
+        settings |= {"statement_timeout=5s", "idle_in_transaction_session_timeout=5s"}
+    if await admin.fetchval("SELECT current_setting('server_version_num')::integer") >= 170_000:
+        settings |= {"transaction_timeout=2min" if role == "hub_admin" else "transaction_timeout=15s"}
     assert list(row)[:6] == [False, False, False, False, False, True]
     assert set(row["rolconfig"]) == settings
 

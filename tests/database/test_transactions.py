@@ -34,6 +34,8 @@ ACTOR = Actor(user_id=None, role="sign_in", request_id=uuid7())
         (TimeoutError("no answer"), 1),
         (asyncpg.QueryCanceledError("statement timeout"), 1),
         (asyncpg.LockNotAvailableError("lock timeout"), 1),
+        (asyncpg.TransactionTimeoutError("terminating connection due to transaction timeout"), 1),
+        (asyncpg.IdleInTransactionSessionTimeoutError("terminating connection due to idle-in-..."), 1),
     ],
 )
 async def test_what_may_help_is_repeated_and_a_busy_database_is_left_alone(

@@ -66,7 +66,8 @@ _FATAL_CLOSES = {1002, 1003, 1007, 1009, 1011, 4004}
 _KINDS = frozenset({"hotel", "menu_item", "order"})
 _PATIENT = {f"alert_{step}_seconds": 3600 for step in ("unseen", "hook", "chime", "page")}
 _BEGUN_BEFORE = """
-    SELECT count(*) FROM pg_stat_activity
+    SELECT concat_ws(' ', usename, pid, state, wait_event, clock_timestamp() - xact_start, query) AS what
+    FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND xact_start < $1
         AND pid <> pg_backend_pid()
 """
@@ -317,17 +318,23 @@ class Load:
 async def hush(connection: Connection, hotels: Sequence[Hotel]) -> None:
     """The hub writes by itself, of orders that wait: from now on it has nothing to say in these hotels, and
     what it has begun is waited for. Then their logs have an end. `connection` is a superuser's."""
-    async with asyncio.timeout(_ANSWER_SECONDS):
-        await connection.execute(
-            "UPDATE app.tenants SET settings = settings || $1::text::jsonb WHERE id = ANY($2)",
-            json.dumps(_PATIENT),
-            [hotel.tenant_id for hotel in hotels],
-        )
-        now = await connection.fetchval("SELECT clock_timestamp()")
-        while True:
-            if not await connection.fetchval(_BEGUN_BEFORE, now):
-                return
-            await asyncio.sleep(_POLL_SECONDS)
+    begun: list[str] = []
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await connection.execute(
+                "UPDATE app.tenants SET settings = settings || $1::text::jsonb WHERE id = ANY($2)",
+                json.dumps(_PATIENT),
+                [hotel.tenant_id for hotel in hotels],
+            )
+            now = await connection.fetchval("SELECT clock_timestamp()")
+            while True:
+                begun = [row["what"] for row in await connection.fetch(_BEGUN_BEFORE, now)]
+                if not begun:
+                    return
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError:
+        lines = "\n".join(begun)
+        raise AssertionError(f"open for {_ANSWER_SECONDS:.0f} s already:\n{lines}") from None
 
 
 def listed(problems: list[str]) -> str:

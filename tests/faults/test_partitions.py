@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 import pytest
 
-from hub.db.pool import Role, create_pool
+from hub.db.pool import Role, connect, create_pool
 from tests.factories import make_hotel
 from tests.faults.checker import CONVERGED_SECONDS, checked
 from tests.faults.fleet import Fleet
@@ -29,6 +29,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 # Two silences of the database, three seconds in which only the other reaches it, and all screens away.
 HANDED_OVER_SECONDS = 12.0
+# The longest transaction, and a moment.
+LET_GO_SECONDS = 25.0
+HALF_ASKED = "SELECT state = 'active' AND wait_event = 'ClientRead' FROM pg_stat_activity WHERE pid = $1"
 
 
 class Site:
@@ -78,6 +81,15 @@ async def hotels(admin: Connection) -> list[Hotel]:
     return [await make_hotel(admin) for _ in range(3)]
 
 
+async def until_half_asked(admin: Connection, pid: int) -> None:
+    """Until that backend has a part of a statement and waits for the rest."""
+    async with asyncio.timeout(LET_GO_SECONDS):
+        while True:
+            if await admin.fetchval(HALF_ASKED, pid):
+                return
+            await asyncio.sleep(0.02)
+
+
 def end(proxy: Proxy, ending: str) -> None:
     """The network is whole again: what was under way arrives late, or never."""
     if ending == "resume":
@@ -124,6 +136,31 @@ async def test_dead_connections_cost_one_wait(settings: Settings) -> None:
                     assert await connection.fetchval("SELECT 1", timeout=5) == 1
         finally:
             pool.terminate()
+
+
+async def test_who_vanishes_in_the_middle_of_a_statement_is_let_go(
+    settings: Settings, admin: Connection
+) -> None:
+    """Between the parts of a statement the server counts neither its time nor that of an idle transaction:
+    what it has locked would stay locked for as long as the line seems to be there."""
+    sockets = parse_qs(urlsplit(settings.database_url).query)["host"][0]
+    async with Proxy(f"{sockets}/.s.PGSQL.5432") as line:
+        connection = await connect(through(settings, line, line), Role.API)
+        try:
+            await connection.execute("BEGIN")
+            await connection.execute("SELECT pg_advisory_xact_lock(17)")
+            line.blackhole("down")
+            asked = asyncio.create_task(connection.fetchval("SELECT 'prepared, and not heard of'"))
+            await until_half_asked(admin, connection.get_server_pid())
+            line.blackhole()
+            line.forget()
+            with pytest.raises(TimeoutError):
+                await asked
+            async with asyncio.timeout(LET_GO_SECONDS):
+                await admin.execute("SELECT pg_advisory_lock(17)")
+            await admin.execute("SELECT pg_advisory_unlock(17)")
+        finally:
+            connection.terminate()
 
 
 async def test_answers_of_postgresql_are_lost(settings: Settings, site: Site, hotels: list[Hotel]) -> None:
