@@ -52,18 +52,24 @@ class Logbook:
 
     async def new(self) -> list[Logged]:
         """The events since the last look; they follow on each other and end at the head."""
+        # one statement: both as of one moment, whoever writes meanwhile
         rows = await self._admin.fetch(
-            "SELECT seq, kind, subject, version, topics, payload::text AS payload FROM app.events"
-            " WHERE tenant_id = $1 AND seq > $2 ORDER BY seq",
+            "SELECT head.seq AS head, event.seq, kind, subject, version, topics, payload::text AS payload"
+            " FROM app.tenant_heads AS head"
+            " LEFT JOIN app.events AS event ON event.tenant_id = head.tenant_id AND event.seq > $2"
+            " WHERE head.tenant_id = $1 ORDER BY event.seq",
             self._tenant_id,
             self.seq,
         )
-        head = await self._admin.fetchval(
-            "SELECT seq FROM app.tenant_heads WHERE tenant_id = $1", self._tenant_id
-        )
-        assert [row["seq"] for row in rows] == list(range(self.seq + 1, head + 1))
+        head = rows[0]["head"]
+        events = [
+            Logged(**{name: row[name] for name in Logged.__struct_fields__})
+            for row in rows
+            if row["seq"] is not None
+        ]
+        assert [event.seq for event in events] == list(range(self.seq + 1, head + 1))
         self.seq = head
-        return [Logged(**row) for row in rows]
+        return events
 
 
 @asynccontextmanager

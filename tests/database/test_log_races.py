@@ -31,13 +31,17 @@ WRITERS: Final = 16
 ROUNDS: Final = 10
 
 
-async def relay_all(settings: Settings, stop: asyncio.Event) -> dict[UUID, list[Event]]:
-    """What a relay publishes that polls as fast as it can: per tenant, in the order in which it saw them."""
+async def relay_all(
+    settings: Settings, looking: asyncio.Event, stop: asyncio.Event
+) -> dict[UUID, list[Event]]:
+    """What a relay publishes that polls as fast as it can, from when it is `looking`: per tenant, in the
+    order in which it saw them."""
     connection = await connect(settings, Role.RELAY)
     log = RelayLog(connection)
     cursor, heads = await log.all_heads()
     seen = {head.tenant_id: head.seq for head in heads}
     published: dict[UUID, list[Event]] = {head.tenant_id: [] for head in heads}
+    looking.set()
     while True:
         last = stop.is_set()
         cursor, events = await log.new_events(cursor, 100_000)
@@ -76,8 +80,10 @@ async def test_sixteen_writers_leave_no_gap_and_a_relay_misses_nothing(
             await client.cook(one, "item.advance", order, line=1, to="cooking")
 
     before = {one.tenant_id: await Logbook(admin, one.tenant_id).skip() for one in (hotel, other_hotel)}
-    stop = asyncio.Event()
-    relay = asyncio.create_task(relay_all(settings, stop))
+    looking, stop = asyncio.Event(), asyncio.Event()
+    relay = asyncio.create_task(relay_all(settings, looking, stop))
+    async with asyncio.timeout(10):
+        await looking.wait()
     await asyncio.gather(*(write(number) for number in range(WRITERS)))
     stop.set()
     published = await relay
