@@ -36,6 +36,8 @@ PEOPLE: Final[dict[str, tuple[str, StaffRole]]] = {
 }
 CODE_LIFE: Final = timedelta(hours=12)
 SERVICE_CHARGE_BP: Final = 1000
+# Rooms that order by themselves fill a kitchen as fast as four crews cook; it must not promise hours for it.
+PORTIONS_AT_ONCE: Final = 12
 
 _queries = load("demo")
 TENANT: Final = _queries["tenant"]
@@ -106,6 +108,7 @@ def _settings() -> str:
         "stations": menu.stations,
         "categories": menu.categories,
         "service_charge_bp": SERVICE_CHARGE_BP,
+        "station_capacity": {station.key: PORTIONS_AT_ONCE for station in menu.stations},
     }
     return msgspec.json.encode(settings).decode()
 

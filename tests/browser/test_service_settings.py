@@ -157,7 +157,7 @@ async def test_a_manager_sees_what_is_set_and_sets_it(
         "throttle_minutes": 120,
         "night_start": "21:30",
         "idle_seconds": 120,
-        "station_capacity": {"kitchen": 5},
+        "station_capacity": begin["station_capacity"] | {"kitchen": 5},
         "recall_minutes": 45,
         "legal_age": 18,
         "undo_seconds": 15,
