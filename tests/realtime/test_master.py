@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from hub.ops.appointments import Appointments
 from hub.ops.ladder import Ladder
 from tests.realtime.conftest import Live, head, running, screens
 from tests.realtime.screens import Answer, Document, Screen
@@ -24,18 +25,19 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
 
-async def nothing_due(_: Ladder) -> float:
+async def nothing_due(_: object) -> float:
     return 60.0
 
 
 @pytest.fixture(scope="module")
 async def frozen(settings: Settings) -> AsyncIterator[Live]:
     """A hub whose clock stands still, and which reads every snapshot anew: one that it had kept would be
-    brought up to date by the very events that it is to be compared with. For the clock of its database its
-    orders are old: it would raise their alerts while they are compared."""
+    brought up to date by the very events that it is to be compared with. For the clock of its database all of
+    it is past: alerts would be raised and dishes brought back while they are compared."""
     forgetful = msgspec.structs.replace(settings, replay_max_events=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Ladder, "look", nothing_due)
+        for job in (Ladder, Appointments):
+            patch.setattr(job, "look", nothing_due)
         async with running(forgetful, clock=lambda: NOW) as hub:
             yield hub
 
