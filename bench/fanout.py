@@ -128,21 +128,23 @@ async def _window(crowd: Crowd, hand: Hand, target: Target, seconds: float, *, e
     if not sessions:
         raise Unavailable("no session is live")
     dish = hand.menu[0].id
+    await crowd.listen("menu_item")
+
+    async def switch(sold_out: bool) -> Heard:
+        """One event for every screen of the hotel."""
+        sent = time.monotonic()
+        await hand.call("menu.sold_out", {"menu_item_id": dish, "sold_out": sold_out})
+        return await crowd.gather(sent, _PATIENCE)
+
     meter, started = Meter(target.roots), time.monotonic()
     while done < events or time.monotonic() - started < seconds:
-        sent = time.monotonic()
-        everybody = await crowd.listen(sent, _PATIENCE)
-        # off and on again: each is one event for every screen of the hotel
-        await hand.call("menu.sold_out", {"menu_item_id": dish, "sold_out": done % 2 == 0})
-        heard.merge(await everybody)
+        heard.merge(await switch(done % 2 == 0))
         done += 1
     used = meter.read()
     seen = await crowd.look()
     took = heard.from_commit if target.one_clock else heard.from_sent
     if done % 2:
-        again = await crowd.listen(time.monotonic(), _PATIENCE)
-        await hand.call("menu.sold_out", {"menu_item_id": dish, "sold_out": False})
-        await again
+        await switch(False)
     hub = used.servers.get("hub")
     return {
         "sessions": sessions,

@@ -10,7 +10,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from bench.crowd.words import Asked, Heard, Joins, Listen, Look, Open, Plan, Progress, Reset, Seen
+from bench.crowd.words import (
+    Asked,
+    Gather,
+    Heard,
+    Joins,
+    Listen,
+    Listening,
+    Look,
+    Open,
+    Plan,
+    Progress,
+    Reset,
+    Seen,
+)
 from bench.pipes import Worker
 from bench.target import is_loopback
 from hub.errors import InvalidInput, SettingError
@@ -48,19 +61,22 @@ class Crowd:
         asked = Reset(time.monotonic() + 0.2, spread, fresh, cut, patience)
         return await self._joining([asked for _ in self._workers], heed)
 
-    async def listen(self, sent: float, patience: float) -> asyncio.Task[Heard]:
-        """Expect an event; the task ends when everybody has it."""
-        asked = Listen(sent, patience)
+    async def listen(self, kind: str) -> None:
+        """Expect events of this kind, one at a time: what is made after this is counted."""
         for worker in self._workers:
-            await worker.send(asked)
+            await worker.send(Listen(kind))
+        for worker in self._workers:
+            await worker.receive(Listening)
 
-        async def gather() -> Heard:
-            heard = Heard()
-            for worker in self._workers:
-                heard.merge(await worker.receive(Heard))
-            return heard
-
-        return asyncio.create_task(gather())
+    async def gather(self, sent: float, patience: float) -> Heard:
+        """The event that was caused at `sent` (`time.monotonic`), when everybody has it or after so many
+        seconds; the next one may be made then."""
+        heard = Heard()
+        for worker in self._workers:
+            await worker.send(Gather(sent, patience))
+        for worker in self._workers:
+            heard.merge(await worker.receive(Heard))
+        return heard
 
     async def look(self) -> Seen:
         seen = Seen()

@@ -74,6 +74,7 @@ class Guest(asyncio.Protocol):
         "_token",
         "_transport",
         "ended",
+        "event",
         "gone",
         "heard",
         "joined",
@@ -94,6 +95,7 @@ class Guest(asyncio.Protocol):
         self.heard = 0.0
         self.patience = 60.0
         self.round = -1
+        self.event = b""
         self.ended = ""
         self.gone: asyncio.Future[None] | None = None
 

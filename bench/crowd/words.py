@@ -32,7 +32,13 @@ class Look(Struct, tag="look", frozen=True):
 
 
 class Listen(Struct, tag="listen", frozen=True):
-    """An event is about to be made, at `sent` (`time.monotonic`): tell when every session has it."""
+    """From now on expect an event of this kind, and after each `Gather` the next one; `Listening` is told."""
+
+    kind: str
+
+
+class Gather(Struct, tag="gather", frozen=True):
+    """What caused the event was sent at `sent` (`time.monotonic`): tell when every session has it."""
 
     sent: float
     patience: float
@@ -87,6 +93,10 @@ class Progress(Struct, tag="progress", frozen=True):
     refused: int
 
 
+class Listening(Struct, tag="listening", frozen=True):
+    """What happens now is counted."""
+
+
 class Seen(Struct, tag="seen"):
     """The sessions now; `stale` are those that heard no position for two of the hub's intervals. Frames and
     bytes that came since the last look, `lost` sessions by close code, CPU seconds of the client."""
@@ -124,5 +134,5 @@ class Heard(Struct, tag="heard"):
         self.from_commit.merge(other.from_commit)
 
 
-Asked: TypeAlias = Open | Look | Listen | Reset
-Told: TypeAlias = Joins | Progress | Seen | Heard
+Asked: TypeAlias = Open | Look | Listen | Gather | Reset
+Told: TypeAlias = Joins | Progress | Listening | Seen | Heard

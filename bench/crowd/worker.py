@@ -14,7 +14,20 @@ from typing import Final
 import msgspec
 
 from bench.crowd.guest import Guest, Refused
-from bench.crowd.words import Asked, Heard, Joins, Listen, Look, Open, Plan, Progress, Reset, Seen
+from bench.crowd.words import (
+    Asked,
+    Gather,
+    Heard,
+    Joins,
+    Listen,
+    Listening,
+    Look,
+    Open,
+    Plan,
+    Progress,
+    Reset,
+    Seen,
+)
 from bench.pipes import serve, tell
 
 _REPORT_SECONDS: Final = 0.25
@@ -22,11 +35,12 @@ _BACKOFF_SECONDS: Final = (0.25, 8.0)
 _JOIN_SECONDS: Final = 60.0  # from the first packet until live
 
 
-class _At(msgspec.Struct, frozen=True):
+class _Event(msgspec.Struct, frozen=True):
+    kind: str
     at: str
 
 
-_ats: Final = msgspec.json.Decoder(_At)
+_events: Final = msgspec.json.Decoder(_Event)
 
 
 class Crowd:
@@ -45,10 +59,12 @@ class Crowd:
         self._joins = Joins()
         self._away = False
         self._round = 0
-        self._sent = 0.0
         self._heard = Heard()
+        self._moments: list[float] = []
         self._all = asyncio.Event()
+        self._kind = ""
         self._event = b""
+        self._is_awaited = False
         self._committed = 0.0
         self._cpu = time.process_time()
 
@@ -60,18 +76,23 @@ class Crowd:
 
     def event(self, guest: Guest, payload: bytes) -> None:
         now = time.monotonic()
-        heard = self._heard
-        if guest.round == self._round:
-            heard.repeated += 1
-            return
-        guest.round = self._round
         if payload != self._event:
             self._event = payload
-            at = datetime.fromisoformat(_ats.decode(payload).at).timestamp()
+            event = _events.decode(payload)
+            self._is_awaited = event.kind == self._kind
+            at = datetime.fromisoformat(event.at).timestamp()
             self._committed = at - time.time() + time.monotonic()  # on the monotonic clock
+        if not self._is_awaited:
+            return
+        heard = self._heard
+        # an event that comes again when all have had it is not the next one
+        if guest.round == self._round or guest.event == payload:
+            heard.repeated += 1
+            return
+        guest.round, guest.event = self._round, self._event
         heard.count += 1
-        heard.from_sent.add(now - self._sent)
         heard.from_commit.add(now - self._committed)
+        self._moments.append(now)
         if heard.count >= self._inside:
             self._all.set()
 
@@ -99,16 +120,30 @@ class Crowd:
         finally:
             self._away = False
 
-    async def listen(self, asked: Listen) -> Heard:
-        self._round += 1
-        self._sent, self._heard = asked.sent, Heard()
-        self._inside = sum(guest.live for guest in self._guests)
-        self._all.clear()
+    def listen(self, asked: Listen) -> Listening:
+        self._kind, self._event = asked.kind, b""
+        self._expect()
+        return Listening()
+
+    async def gather(self, asked: Gather) -> Heard:
+        """The event may have come before this was asked."""
         if self._inside:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(asked.patience):
                     await self._all.wait()
-        return self._heard
+        heard = self._heard
+        for moment in self._moments:
+            heard.from_sent.add(moment - asked.sent)
+        self._expect()
+        return heard
+
+    def _expect(self) -> None:
+        """The next event, which is made as soon as it is told that all have the last: it may come before
+        anything more is read from the bench."""
+        self._round += 1
+        self._heard, self._moments = Heard(), []
+        self._inside = sum(guest.live for guest in self._guests)
+        self._all.clear()
 
     def look(self) -> Seen:
         now = time.monotonic()
@@ -236,7 +271,9 @@ async def work(lines: asyncio.StreamReader) -> None:
                 case Reset():
                     tell(await crowd.reset(asked))
                 case Listen():
-                    tell(await crowd.listen(asked))
+                    tell(crowd.listen(asked))
+                case Gather():
+                    tell(await crowd.gather(asked))
                 case Look():
                     tell(crowd.look())
     finally:
