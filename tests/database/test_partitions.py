@@ -24,7 +24,11 @@ MONTH = timedelta(days=31)
 
 @pytest.fixture
 async def own_admin(own: Settings) -> AsyncIterator[Connection]:
+    """The months are as if migrated today: what it was cloned from may be of the month before."""
     async with writer(own) as connection:
+        await make(connection, 2)
+        for month in {*await partitions(connection)} - {*months(2), "audit_logs_default"}:
+            await connection.execute(f"DROP TABLE app.{month}")
         yield connection
 
 
@@ -51,8 +55,8 @@ def months(ahead: int) -> list[str]:
     return found
 
 
-async def make(relay: Connection, ahead: int) -> int:
-    return int(await relay.fetchval("SELECT app.make_audit_partitions($1)", ahead))
+async def make(connection: Connection, ahead: int) -> int:
+    return int(await connection.fetchval("SELECT app.make_audit_partitions($1)", ahead))
 
 
 async def drop(relay: Connection, before: datetime) -> int:
