@@ -13,21 +13,8 @@ from typing import Final
 
 import msgspec
 
+from bench.crowd import words
 from bench.crowd.guest import Guest, Refused
-from bench.crowd.words import (
-    Asked,
-    Gather,
-    Heard,
-    Joins,
-    Listen,
-    Listening,
-    Look,
-    Open,
-    Plan,
-    Progress,
-    Reset,
-    Seen,
-)
 from bench.pipes import serve, tell
 
 _REPORT_SECONDS: Final = 0.25
@@ -46,7 +33,7 @@ _events: Final = msgspec.json.Decoder(_Event)
 class Crowd:
     """`frames` and `bytes` count what comes."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: words.Plan) -> None:
         self.address = plan.address
         self.frames = 0
         self.bytes = 0
@@ -56,10 +43,10 @@ class Crowd:
         self._tls = ssl.create_default_context() if plan.address.secure else None
         self._inside = 0
         self._lost: dict[str, int] = {}
-        self._joins = Joins()
+        self._joins = words.Joins()
         self._away = False
         self._round = 0
-        self._heard = Heard()
+        self._heard = words.Heard()
         self._moments: list[float] = []
         self._all = asyncio.Event()
         self._kind = ""
@@ -98,11 +85,11 @@ class Crowd:
 
     # what is asked for
 
-    async def open(self, asked: Open) -> Joins:
+    async def open(self, asked: words.Open) -> words.Joins:
         absent = [guest for guest in self._guests[: asked.count] if not guest.live]
         return await self._bring(absent, asked.patience, [0.0] * len(absent), self._window)
 
-    async def reset(self, asked: Reset) -> Joins:
+    async def reset(self, asked: words.Reset) -> words.Joins:
         """Everybody who is live comes back."""
         guests = [guest for guest in self._guests if guest.live]
         self._away = True
@@ -120,12 +107,12 @@ class Crowd:
         finally:
             self._away = False
 
-    def listen(self, asked: Listen) -> Listening:
+    def listen(self, asked: words.Listen) -> words.Listening:
         self._kind, self._event = asked.kind, b""
         self._expect()
-        return Listening()
+        return words.Listening()
 
-    async def gather(self, asked: Gather) -> Heard:
+    async def gather(self, asked: words.Gather) -> words.Heard:
         """The event may have come before this was asked."""
         if self._inside:
             with contextlib.suppress(TimeoutError):
@@ -141,15 +128,15 @@ class Crowd:
         """The next event, which is made as soon as it is told that all have the last: it may come before
         anything more is read from the bench."""
         self._round += 1
-        self._heard, self._moments = Heard(), []
+        self._heard, self._moments = words.Heard(), []
         self._inside = sum(guest.live for guest in self._guests)
         self._all.clear()
 
-    def look(self) -> Seen:
+    def look(self) -> words.Seen:
         now = time.monotonic()
         live = [guest for guest in self._guests if guest.live]
         cpu = time.process_time()
-        seen = Seen(
+        seen = words.Seen(
             live=len(live),
             stale=sum(now - guest.heard > guest.patience for guest in live),
             frames=self.frames,
@@ -175,9 +162,9 @@ class Crowd:
         waits: list[float],
         window: int,
         since: float | None = None,
-    ) -> Joins:
+    ) -> words.Joins:
         door = asyncio.Semaphore(window)
-        joins = self._joins = Joins()
+        joins = self._joins = words.Joins()
         started, cpu = time.monotonic() if since is None else since, time.process_time()
         reporting = asyncio.create_task(self._report(joins))
         tasks = [
@@ -195,13 +182,13 @@ class Crowd:
         joins.cpu_seconds = time.process_time() - cpu
         return joins
 
-    async def _report(self, joins: Joins) -> None:
+    async def _report(self, joins: words.Joins) -> None:
         while True:
             await asyncio.sleep(_REPORT_SECONDS)
-            tell(Progress(joins.live, joins.refused))
+            tell(words.Progress(joins.live, joins.refused))
 
     async def _enter(
-        self, guest: Guest, joins: Joins, door: asyncio.Semaphore, deadline: float, wait: float
+        self, guest: Guest, joins: words.Joins, door: asyncio.Semaphore, deadline: float, wait: float
     ) -> None:
         if guest.gone is not None:
             async with asyncio.timeout(_JOIN_SECONDS):
@@ -259,22 +246,22 @@ def _words(error: Exception) -> str:
 
 async def work(lines: asyncio.StreamReader) -> None:
     """Until the input ends."""
-    crowd = Crowd(msgspec.json.decode(await lines.readline(), type=Plan))
+    crowd = Crowd(msgspec.json.decode(await lines.readline(), type=words.Plan))
     gc.freeze()
     gc.disable()  # a collection would stop the clock of everybody here
     try:
         while line := await lines.readline():
-            asked = msgspec.json.decode(line, type=Asked)
+            asked = msgspec.json.decode(line, type=words.Asked)
             match asked:
-                case Open():
+                case words.Open():
                     tell(await crowd.open(asked))
-                case Reset():
+                case words.Reset():
                     tell(await crowd.reset(asked))
-                case Listen():
+                case words.Listen():
                     tell(crowd.listen(asked))
-                case Gather():
+                case words.Gather():
                     tell(await crowd.gather(asked))
-                case Look():
+                case words.Look():
                     tell(crowd.look())
     finally:
         crowd.leave()
